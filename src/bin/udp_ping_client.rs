@@ -1,1 +1,260 @@
-fn main() {}
+//! A UDP ping client: sends numbered requests and times the replies.
+//!
+//! ```text
+//! cargo run -q --bin udp_ping_client -- -n 10
+//! cargo run -q --bin udp_ping_client -- 192.0.2.7:12000 -n 0 -i 200ms
+//! ```
+//!
+//! You see each request's fate, one of reply, late, lost, refused or corrupt,
+//! and at the end the RTT and loss statistics. Sheet: labs/01-udp-ping.md.
+//!
+//! New here: UDP promises nothing, so the client has to do the work itself.
+//! It numbers its requests, waits only so long for a reply, and believes that
+//! a reply belongs to a request only because of what the reply says.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use serde_json::json;
+use socklab::cli::{self, Exit, LOOK_UP, show_duration};
+use socklab::clock::{self, Arrival};
+use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
+use socklab::probes::Probes;
+use socklab::report::{Event, Reporter};
+use socklab::sys;
+use socklab::wire::ping::{self, Request};
+
+const NAME: &str = "udp_ping_client";
+
+/// Ping a server over UDP
+#[derive(Parser)]
+#[command(version, name = NAME)]
+struct Args {
+    /// HOST, HOST:PORT or [V6]:PORT
+    #[arg(default_value = "127.0.0.1:12000")]
+    server: Endpoint,
+    /// Send so many requests; 0 goes on until Ctrl-C
+    #[arg(short = 'n', long, default_value = "10", value_parser = cli::count, allow_negative_numbers = true)]
+    count: u64,
+    /// Send one every so often; 0 sends each when the last is answered or timed out
+    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = cli::duration, allow_negative_numbers = true)]
+    interval: Duration,
+    /// Wait so long for a reply
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    timeout: Duration,
+    /// Pad requests to this many bytes
+    #[arg(short, long, value_name = "BYTES", allow_negative_numbers = true)]
+    size: Option<usize>,
+    /// Show only the summary
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+    /// Draw the distribution of the RTTs
+    #[arg(long)]
+    histogram: bool,
+    /// Use IPv4
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6
+    #[arg(short = '6')]
+    ipv6: bool,
+}
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    let size = request_size(args)?;
+    let server = args.server.resolve(12000, Family::from_flags(args.ipv4, args.ipv6))?;
+    let socket = connect_udp(server)?;
+    let kernel_stamps = sys::stamp_arrivals(&socket);
+    cli::stop_on_ctrl_c()?;
+
+    let reporter = Reporter::new(args.json, args.quiet, &server.to_string());
+    start(&reporter, args, size, kernel_stamps);
+    let mut probes = Probes::new(args.timeout);
+    let mut request = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    let began = Instant::now();
+    let mut next_send = began;
+
+    while !cli::stopping() {
+        let now = Instant::now();
+        let all_sent = args.count != 0 && probes.counts.sent == args.count;
+        let waiting = probes.next_timeout().is_some();
+        if all_sent && !waiting {
+            break;
+        }
+
+        // Without an interval, the next one goes out when none is waiting.
+        let free = !waiting || !args.interval.is_zero();
+        if free && now >= next_send && !all_sent {
+            let (seq, stamp) = (probes.next_seq(), clock::now());
+            Request { seq, time: &clock::stamp(stamp), size }.emit(&mut request);
+            let sent = Instant::now();
+            match socket.send(&request) {
+                Ok(_) => probes.sent(sent, stamp),
+                // The error of an earlier request; this one was not sent, and
+                // has its turn again.
+                Err(why) if is_refusal(&why) => {
+                    refused(&mut probes, &reporter, server);
+                    continue;
+                }
+                Err(why) => {
+                    let seq = probes.not_sent(sent, stamp);
+                    reporter.event(&Event::NotSent { seq, why: &cause(&why) });
+                    // What fails at once would fail a million times a second.
+                    next_send = now + LOOK_UP;
+                }
+            }
+            // Ticks that were missed, by a laptop asleep, are not made up for.
+            next_send = (next_send + args.interval).max(now);
+        }
+
+        // Wait for a reply, but not beyond the next thing to do.
+        let mut until = now + LOOK_UP;
+        if let Some(timeout) = probes.next_timeout() {
+            until = until.min(timeout);
+        }
+        if !all_sent && next_send > now {
+            until = until.min(next_send);
+        }
+        let asked = Instant::now();
+        let patience = until.saturating_duration_since(asked);
+        match sys::receive(&socket, &mut buffer, patience) {
+            Ok((length, stamp)) => {
+                let arrival = Arrival::new(stamp);
+                let reply = &buffer[..length];
+                let event = match_reply(reply, &arrival, &mut probes, size);
+                reporter.event(&event);
+            }
+            Err(why) => match why.kind() {
+                // Nothing is left to read: what is due by now did not come.
+                ErrorKind::WouldBlock => {
+                    while let Some(seq) = probes.timed_out(asked) {
+                        reporter.event(&Event::Timeout { seq, after: args.timeout });
+                    }
+                }
+                ErrorKind::Interrupted => {}
+                _ if is_refusal(&why) => refused(&mut probes, &reporter, server),
+                _ => return Err(format!("cannot receive from {server}: {}", cause(&why))),
+            },
+        }
+    }
+
+    reporter.summary("UDP", &probes.counts, &probes.rtts, began.elapsed(), args.histogram);
+    let answered = probes.counts.received + probes.counts.late;
+    Ok(if answered > 0 { Exit::Ok } else { Exit::NoReply })
+}
+
+/// The size of a request in bytes.
+///
+/// # Errors
+/// One line: the size does not hold the message, or no datagram holds it.
+fn request_size(args: &Args) -> Result<usize, String> {
+    let longest_seq = if args.count == 0 { u64::MAX } else { args.count };
+    let least = Request::unpadded(longest_seq, &clock::stamp(clock::now()));
+    match args.size {
+        None => Ok(0),
+        Some(size) if size > ping::LARGEST => Err(format!(
+            "--size {size} is too large: a UDP datagram over IPv4 carries at most {} bytes",
+            ping::LARGEST
+        )),
+        Some(size) if size < least => Err(format!(
+            "--size {size} is too small: \"Ping {longest_seq} TIME\" takes {least} bytes; \
+             give --size {least} or more"
+        )),
+        Some(size) => Ok(size),
+    }
+}
+
+fn start(reporter: &Reporter, args: &Args, size: usize, kernel_stamps: bool) {
+    let bytes = size.max(Request::unpadded(1, &clock::stamp(clock::now())));
+    let timeout = show_duration(args.timeout);
+    // Where an RTT ends: when the kernel receives the reply, or only when the
+    // program has been woken up and reads it.
+    let clock = if kernel_stamps { "kernel" } else { "program" };
+    let text = format!(
+        "UDP PING {}: {bytes} bytes, timeout {timeout}, RTT to the {clock}'s receive time",
+        reporter.target
+    );
+    let fields = json!({
+        "program": NAME,
+        "server": reporter.target,
+        "count": args.count,
+        "interval_ms": args.interval.as_secs_f64() * 1e3,
+        "timeout_ms": args.timeout.as_secs_f64() * 1e3,
+        "bytes": bytes,
+        "rtt_ends_at": clock,
+    });
+    reporter.start(&text, fields);
+}
+
+/// True for the answer "port unreachable" to an earlier datagram; Windows
+/// calls it a reset.
+fn is_refusal(why: &io::Error) -> bool {
+    matches!(why.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+}
+
+fn refused(probes: &mut Probes, reporter: &Reporter, server: SocketAddr) {
+    // RFC 792 for IPv4; RFC 4443, section 3.1, for IPv6.
+    let (kind, code) = if server.is_ipv4() { (3, 3) } else { (1, 4) };
+    if let Some(seq) = probes.refused() {
+        let meaning = "port unreachable: no program listens there";
+        reporter.event(&Event::IcmpError { seq, kind, code, meaning, from: None });
+    }
+}
+
+/// Finds the request that a reply belongs to, and enters it.
+fn match_reply<'a>(
+    reply: &'a [u8],
+    arrival: &Arrival,
+    probes: &mut Probes,
+    size: usize,
+) -> Event<'a> {
+    let bytes = reply.len();
+    let numbered = ping::sequence(reply);
+    let (seq, answer) = match numbered {
+        Some(seq) if differing(reply, seq, probes, size) == Some(0) => {
+            (seq, probes.answered(seq, arrival))
+        }
+        // Not the bytes that were asked for. Whose reply was it? Not simply
+        // that of the number in it, which may itself be what is corrupt.
+        _ => match closest(reply, numbered, probes, size) {
+            Some(seq) => (seq, probes.answered_wrongly(seq, arrival)),
+            None => {
+                probes.counts.foreign += 1;
+                return Event::Foreign { packet: reply };
+            }
+        },
+    };
+    Event::Answer { seq, answer, bytes, ttl: None }
+}
+
+/// The request, among those under way and the one with the number that the
+/// reply carries, whose reply differs from this one in the fewest bytes. None
+/// if more than a quarter differ even then.
+fn closest(reply: &[u8], numbered: Option<u64>, probes: &Probes, size: usize) -> Option<u64> {
+    let (differing, seq) = probes
+        .waiting()
+        .chain(numbered)
+        .filter_map(|seq| Some((differing(reply, seq, probes, size)?, seq)))
+        .min()?;
+    (4 * differing <= reply.len()).then_some(seq)
+}
+
+/// In how many bytes a packet differs from the reply to request `seq`; `None`
+/// if it has another length, or there is no such request.
+fn differing(packet: &[u8], seq: u64, probes: &Probes, size: usize) -> Option<usize> {
+    let mut reply = Vec::new();
+    Request { seq, time: &clock::stamp(probes.stamp(seq)?), size }.emit(&mut reply);
+    ping::reply_to(&mut reply);
+    let differing = packet.iter().zip(&reply).filter(|(got, expected)| got != expected).count();
+    (packet.len() == reply.len()).then_some(differing)
+}

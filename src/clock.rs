@@ -1,0 +1,95 @@
+//! Two clocks: wall-clock stamps for people, monotonic time for measuring.
+//!
+//! The wall clock may be set, by a person or by NTP, and then an RTT taken
+//! from it is wrong, even negative. [`Instant`] never jumps, but means
+//! nothing to anybody else. So a packet carries a wall-clock stamp for its
+//! reader, and its RTT comes from an `Instant` that never left this machine.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+/// The time now, to the microsecond, in UTC.
+pub fn now() -> Timestamp {
+    let nanos = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let micros = i64::try_from(nanos / 1000).unwrap_or(0);
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A stamp as it stands in a packet, always 27 bytes: `2026-11-21T08:18:28.123456Z`
+/// (RFC 3339).
+pub fn stamp(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+/// When a packet came in.
+///
+/// The kernel can note the moment at which it received a packet. That is
+/// earlier than the moment at which the program sees it: between the two lies
+/// the time in which the program was woken up, tens of microseconds, which no
+/// network can be blamed for. But the kernel's stamp is in wall-clock time.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    seen: Instant,
+    stamped: Option<Instant>,
+}
+
+impl Arrival {
+    /// To be called right after the packet was read, with the kernel's stamp
+    /// where there is one.
+    pub fn new(stamp: Option<SystemTime>) -> Arrival {
+        let (wall, seen) = (SystemTime::now(), Instant::now());
+        // How long ago the kernel received it. The clock may have been set
+        // back in the meantime: then this is negative, and worth nothing.
+        let age = stamp.and_then(|stamp| wall.duration_since(stamp).ok());
+        let stamped = age.and_then(|age| seen.checked_sub(age));
+        Arrival { seen, stamped }
+    }
+
+    /// The time since `sent`: by the kernel's stamp, unless it would have the
+    /// packet arrive before it was sent, as it does when the clock was set
+    /// forward in the meantime.
+    pub fn since(&self, sent: Instant) -> Duration {
+        self.stamped
+            .and_then(|stamped| stamped.checked_duration_since(sent))
+            .unwrap_or_else(|| self.seen.saturating_duration_since(sent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_has_27_bytes_whatever_the_time() {
+        assert_eq!(stamp(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(stamp(now()).len(), 27);
+    }
+
+    #[test]
+    fn the_kernels_stamp_takes_the_waking_up_off_the_rtt() {
+        let sent = Instant::now();
+        while sent.elapsed() < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        // Ten milliseconds ago, in the middle of the wait.
+        let arrival = Arrival::new(Some(SystemTime::now() - Duration::from_millis(10)));
+        let by_stamp = arrival.since(sent);
+        let by_program = Arrival::new(None).since(sent);
+        assert!(by_program >= Duration::from_millis(20), "{by_program:?}");
+        let saved = by_program - by_stamp;
+        assert!(saved >= Duration::from_millis(9), "{saved:?}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_does_not_spoil_the_rtt() {
+        let sent = Instant::now();
+        let hour = Duration::from_secs(3600);
+        for stamp in [SystemTime::now() - hour, SystemTime::now() + hour] {
+            let rtt = Arrival::new(Some(stamp)).since(sent);
+            assert!(rtt < Duration::from_secs(60), "{rtt:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Addresses on a command line: `HOST`, `HOST:PORT`, `[V6]:PORT`, and what they resolve to.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::str::FromStr;
+
+/// A host and perhaps a port, as typed; a name is not yet looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name, an IPv4 address, or an IPv6 address without its brackets, with
+    /// its scope if it has one (`fe80::1%eth0`, RFC 4007 section 11).
+    pub host: String,
+    pub port: Option<u16>,
+}
+
+/// Which addresses of a name will do: `-4`, `-6`, or either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Any,
+    V4,
+    V6,
+}
+
+impl Family {
+    /// From the two flags `-4` and `-6`, of which clap admits at most one.
+    pub fn from_flags(ipv4: bool, ipv6: bool) -> Family {
+        match (ipv4, ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+
+    fn admits(self, address: &SocketAddr) -> bool {
+        match self {
+            Family::Any => true,
+            Family::V4 => address.is_ipv4(),
+            Family::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Endpoint, String> {
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (host, port) =
+                rest.split_once(']').ok_or("the bracket is not closed: [V6]:PORT")?;
+            match port.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if port.is_empty() => (host, None),
+                None => return Err("after the bracket comes :PORT, as in [::1]:12000".to_string()),
+            }
+        } else {
+            match text.split_once(':') {
+                // Two colons without brackets can only be an IPv6 address.
+                Some((_, rest)) if rest.contains(':') => (text, None),
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            }
+        };
+        if host.is_empty() || host.contains(char::is_whitespace) || host.contains('\0') {
+            return Err("an address is written HOST, HOST:PORT or [V6]:PORT".to_string());
+        }
+        let port = match port {
+            None => None,
+            Some(port) => match port.parse() {
+                Ok(number) => Some(number),
+                Err(_) => {
+                    return Err(format!("{port:?} is no port, which is a number from 0 to 65535"));
+                }
+            },
+        };
+        Ok(Endpoint { host: host.to_string(), port })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.port {
+            Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => write!(f, "{}", self.host),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Looks the host up, and takes the first address of the wanted family.
+    /// A name may take the resolver many seconds.
+    ///
+    /// # Errors
+    /// One line for a person: the name is unknown, or has no such address.
+    pub fn resolve(&self, default_port: u16, family: Family) -> Result<SocketAddr, String> {
+        let port = self.port.unwrap_or(default_port);
+        let host = self.host.as_str();
+        let addresses: Vec<SocketAddr> = (host, port)
+            .to_socket_addrs()
+            .map_err(|why| {
+                format!(
+                    "cannot resolve {host}: {}; check the spelling and the network, \
+                     or give the address itself",
+                    cause(&why)
+                )
+            })?
+            .collect();
+        match addresses.iter().find(|address| family.admits(address)) {
+            Some(&address) => Ok(address),
+            None => Err(match (family, addresses.first()) {
+                (Family::V4, Some(other)) => format!(
+                    "{host} has no IPv4 address, which -4 asks for, only {}; leave out -4",
+                    other.ip()
+                ),
+                (_, Some(other)) => format!(
+                    "{host} has no IPv6 address, which -6 asks for, only {}; leave out -6",
+                    other.ip()
+                ),
+                (_, None) => format!("{host} has no address; give the address itself"),
+            }),
+        }
+    }
+}
+
+/// Explains why a server could not bind, and what would help.
+///
+/// `kind` is `'u'` for UDP and `'t'` for TCP, as `ss` names them.
+pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String {
+    let ip = match address.ip() {
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    let mend = match why.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "another server is running there (see: ss -{kind}lnp 'sport = :{}'), \
+             or pick another port with --bind {ip}:0",
+            address.port()
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has that address (see: ip addr), \
+             or listen on every interface with --bind 0.0.0.0"
+                .to_string()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("ports below 1024 are for root; pick one above, as in --bind {ip}:12000")
+        }
+        _ => "see --help for --bind".to_string(),
+    };
+    format!("cannot listen on {address}: {}; {mend}", cause(why))
+}
+
+/// Opens a UDP socket whose only peer is `server`: on Linux only such a
+/// socket is told of an ICMP port unreachable, and the kernel keeps other
+/// senders' datagrams from it.
+///
+/// # Errors
+/// One line for a person, with the call that failed.
+pub fn connect_udp(server: SocketAddr) -> Result<UdpSocket, String> {
+    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).map_err(|why| format!("cannot open a UDP socket: {why}"))?;
+    socket.connect(server).map_err(|why| {
+        format!(
+            "cannot reach {server}: {}; is the network up (see: ip route get {})?",
+            cause(&why),
+            server.ip()
+        )
+    })?;
+    Ok(socket)
+}
+
+/// The operating system's words for an error, without the number that Rust
+/// puts behind them and the prefix that it puts before a resolver's.
+pub fn cause(why: &io::Error) -> String {
+    let text = why.to_string();
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    let text = text.split(" (os error").next().unwrap_or(text);
+    let mut letters = text.chars();
+    match letters.next() {
+        // "Address already in use" stands in the middle of our sentence.
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => why.kind().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn endpoint(host: &str, port: Option<u16>) -> Endpoint {
+        Endpoint { host: host.to_string(), port }
+    }
+
+    #[test]
+    fn every_spelling_is_read_and_shown_again() {
+        for (text, host, port) in [
+            ("127.0.0.1", "127.0.0.1", None),
+            ("127.0.0.1:12000", "127.0.0.1", Some(12000)),
+            ("www.example.com:80", "www.example.com", Some(80)),
+            ("[::1]:12000", "::1", Some(12000)),
+            ("::1", "::1", None),
+            ("fe80::1%eth0", "fe80::1%eth0", None),
+            ("[fe80::1%eth0]:7", "fe80::1%eth0", Some(7)),
+        ] {
+            let read: Endpoint = text.parse().unwrap();
+            assert_eq!(read, endpoint(host, port), "{text}");
+            assert_eq!(read.to_string(), text);
+        }
+        assert_eq!("[::1]".parse(), Ok(endpoint("::1", None)));
+    }
+
+    #[test]
+    fn wrong_spellings_are_refused() {
+        for text in ["", ":12000", "host:", "host:99999", "host:http", "[::1", "[::1]12000", "a b"]
+        {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_wrong_family_is_refused() {
+        let why = endpoint("127.0.0.1", None).resolve(1, Family::V6).unwrap_err();
+        assert!(why.contains("no IPv6 address"), "{why}");
+        let why = endpoint("::1", None).resolve(1, Family::V4).unwrap_err();
+        assert!(why.contains("no IPv4 address"), "{why}");
+    }
+
+    #[test]
+    fn the_default_port_is_taken_where_none_is_given() {
+        let default = endpoint("127.0.0.1", None).resolve(12000, Family::Any);
+        assert_eq!(default, Ok(SocketAddr::from(([127, 0, 0, 1], 12000))));
+        let given = endpoint("127.0.0.1", Some(9)).resolve(12000, Family::V4);
+        assert_eq!(given, Ok(SocketAddr::from(([127, 0, 0, 1], 9))));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_typed_makes_the_parser_panic(text in "\\PC*") {
+            let _ = text.parse::<Endpoint>();
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! Seeded damage: loss, bursts, delay, jitter, duplicates, reordering, corruption.
+//!
+//! The fate of the k-th request of the n-th client is a function of the seed,
+//! n and k alone, for ever: no clock and no other client has a say in it. So
+//! a sheet can quote which pings are lost. It rests on ChaCha8, whose output
+//! is laid down by its specification (RFC 8439 describes the cipher, with 20
+//! rounds where we take 8), and on nothing of a library's own invention: key
+//! is the seed in little-endian order followed by zeros, nonce is n - 1.
+
+use std::time::Duration;
+
+use clap::Args;
+use rand::rngs::{ChaCha8Rng, SysRng};
+use rand::{Rng, SeedableRng, TryRng};
+
+use crate::cli::{Rate, duration, show_duration};
+
+/// The flags with which a server spoils its service on purpose.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Damage done on purpose")]
+pub struct ImpairArgs {
+    /// Drop this share of the requests [default: 30%]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub loss: Option<Rate>,
+    /// Draw the same fates again; without it a seed is drawn, and shown
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Drop exactly these requests of each client, counted from 1: 2,5,9
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with_all = ["loss", "burst"])]
+    pub drop: Vec<u64>,
+    /// Let losses come in bursts of this mean length, at the same overall rate
+    #[arg(long, value_name = "LEN")]
+    pub burst: Option<f64>,
+    /// Hold every reply back for so long
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    pub delay: Duration,
+    /// Hold each reply back for a random time more, between 0 and this
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    pub jitter: Duration,
+    /// Send this share of the replies twice
+    #[arg(long, value_name = "RATE", default_value = "0")]
+    pub duplicate: Rate,
+    /// Let this share of the replies be overtaken by the client's next one
+    #[arg(long, value_name = "RATE", default_value = "0")]
+    pub reorder: Rate,
+    /// Flip one random bit in this share of the replies
+    #[arg(long, value_name = "RATE", default_value = "0")]
+    pub corrupt: Rate,
+}
+
+/// Which requests are dropped.
+#[derive(Debug, Clone, PartialEq)]
+enum Loss {
+    /// Each with the same probability, and another one right after a loss:
+    /// the two are equal unless losses come in bursts.
+    Random { rate: Rate, first: f64, next: f64, burst: Option<f64> },
+    /// These, counted from 1, and no others.
+    Listed(Vec<u64>),
+}
+
+/// A plan of damage, from which each client gets its own [`Fates`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Impairment {
+    pub seed: u64,
+    loss: Loss,
+    delay: Duration,
+    jitter: Duration,
+    duplicate: Rate,
+    reorder: Rate,
+    corrupt: Rate,
+}
+
+impl Impairment {
+    /// Checks the flags, and draws a seed where none is given.
+    ///
+    /// # Errors
+    /// One line for a person: flags that contradict each other.
+    pub fn new(args: &ImpairArgs, default_loss: Rate) -> Result<Impairment, String> {
+        let rate = args.loss.unwrap_or(default_loss);
+        let loss = if args.drop.is_empty() {
+            random_loss(rate, args.burst)?
+        } else if args.drop.contains(&0) {
+            return Err("--drop counts requests from 1: there is no request 0".to_string());
+        } else {
+            Loss::Listed(args.drop.clone())
+        };
+        let seed = match args.seed {
+            Some(seed) => seed,
+            // Four digits are easily typed again, and as good as any.
+            None => SysRng
+                .try_next_u64()
+                .map(|random| random % 10_000)
+                .map_err(|why| format!("cannot draw a seed: {why}; give one with --seed 1"))?,
+        };
+        Ok(Impairment {
+            seed,
+            loss,
+            delay: args.delay,
+            jitter: args.jitter,
+            duplicate: args.duplicate,
+            reorder: args.reorder,
+            corrupt: args.corrupt,
+        })
+    }
+
+    /// For a server's first line: `loss 30%, delay 1.5s, seed 42`.
+    pub fn describe(&self) -> String {
+        let mut words = vec![match &self.loss {
+            Loss::Random { rate, burst: None, .. } => format!("loss {rate}"),
+            Loss::Random { rate, burst: Some(mean), .. } => {
+                format!("loss {rate} in bursts of {mean} on average")
+            }
+            Loss::Listed(list) => {
+                let list: Vec<String> = list.iter().map(u64::to_string).collect();
+                format!("dropping requests {} of each client", list.join(","))
+            }
+        }];
+        if !self.delay.is_zero() {
+            words.push(format!("delay {}", show_duration(self.delay)));
+        }
+        if !self.jitter.is_zero() {
+            words.push(format!("jitter {}", show_duration(self.jitter)));
+        }
+        for (name, rate) in
+            [("duplicate", self.duplicate), ("reorder", self.reorder), ("corrupt", self.corrupt)]
+        {
+            if rate > Rate::ZERO {
+                words.push(format!("{name} {rate}"));
+            }
+        }
+        words.push(format!("seed {}", self.seed));
+        words.join(", ")
+    }
+
+    /// The configured loss, where independent draws make it the probability
+    /// of each loss: only then does a binomial interval apply to it.
+    pub fn independent_loss(&self) -> Option<Rate> {
+        match self.loss {
+            Loss::Random { rate, burst: None, .. } => Some(rate),
+            _ => None,
+        }
+    }
+
+    /// Whether some reply may have to leave later than at once.
+    pub fn delays(&self) -> bool {
+        !self.delay.is_zero() || !self.jitter.is_zero() || self.reorder > Rate::ZERO
+    }
+
+    /// The fates of a client's requests; `client` counts clients from 1, in
+    /// the order in which they were first seen.
+    pub fn fates(&self, client: u64) -> Fates {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&self.seed.to_le_bytes());
+        let mut random = ChaCha8Rng::from_seed(key);
+        random.set_stream(client.wrapping_sub(1));
+        Fates { random, requests: 0, lost_before: false }
+    }
+
+    /// The fate of this client's next request.
+    pub fn next_fate(&self, client: &mut Fates) -> Fate {
+        client.requests += 1;
+        // Each request takes eight draws, needed or not, so that no flag
+        // changes what another one does: --jitter loses no other pings.
+        let mut draws = [0u64; 8];
+        draws.fill_with(|| client.random.next_u64());
+        let [loss, jitter, twice, held, corrupt, bit, _, _] = draws;
+
+        let lost = match &self.loss {
+            Loss::Listed(list) => list.contains(&client.requests),
+            // The very first request finds the line in either state, each as
+            // often as it is in it on the whole.
+            Loss::Random { rate, .. } if client.requests == 1 => hit(loss, rate.get()),
+            Loss::Random { next, .. } if client.lost_before => hit(loss, *next),
+            Loss::Random { first, .. } => hit(loss, *first),
+        };
+        client.lost_before = lost;
+        if lost {
+            return Fate::Dropped;
+        }
+        Fate::Replied(Treatment {
+            delay: self.delay + self.jitter.mul_f64(uniform(jitter)),
+            twice: hit(twice, self.duplicate.get()),
+            held: hit(held, self.reorder.get()),
+            corrupt: hit(corrupt, self.corrupt.get()).then_some(bit),
+        })
+    }
+}
+
+/// The Gilbert-Elliott model in its plainest form: a good state in which
+/// nothing is lost, a bad one in which everything is. A burst of mean length
+/// `mean` goes on with probability 1 - 1/mean; for the overall rate p to
+/// hold, one begins after a success with probability p / (mean (1 - p)).
+/// (E. N. Gilbert, Bell System Technical Journal 39, 1960, pages 1253 to 1265.)
+fn random_loss(rate: Rate, burst: Option<f64>) -> Result<Loss, String> {
+    let p = rate.get();
+    let (first, next) = match burst {
+        None => (p, p),
+        Some(mean) if !mean.is_finite() || mean < 1.0 => {
+            return Err(format!("--burst {mean}: a burst's mean length is a number from 1 up"));
+        }
+        Some(mean) if p < 1.0 && p / (mean * (1.0 - p)) <= 1.0 => {
+            (p / (mean * (1.0 - p)), 1.0 - 1.0 / mean)
+        }
+        Some(mean) => {
+            let shortest = if p < 1.0 {
+                format!("at least {:.1}", p / (1.0 - p))
+            } else {
+                "without end".to_string()
+            };
+            return Err(format!(
+                "--burst {mean} cannot be had with --loss {rate}: \
+                 when so much is lost, bursts are {shortest} long; lower --loss or raise --burst"
+            ));
+        }
+    };
+    Ok(Loss::Random { rate, first, next, burst })
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Dropped,
+    Replied(Treatment),
+}
+
+/// What happens to a reply on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Treatment {
+    pub delay: Duration,
+    pub twice: bool,
+    /// To be overtaken by the client's next reply.
+    pub held: bool,
+    /// A random number whose remainder by the reply's length in bits is the
+    /// bit to flip, counted from the highest bit of the first byte.
+    pub corrupt: Option<u64>,
+}
+
+impl Treatment {
+    /// Flips the bit; an empty reply has none.
+    pub fn spoil(&self, reply: &mut [u8]) {
+        if let (Some(random), false) = (self.corrupt, reply.is_empty()) {
+            let bit = (random % (8 * reply.len() as u64)) as usize;
+            reply[bit / 8] ^= 0x80 >> (bit % 8);
+        }
+    }
+}
+
+/// One client's fates, a request after the other.
+#[derive(Debug)]
+pub struct Fates {
+    random: ChaCha8Rng,
+    requests: u64,
+    lost_before: bool,
+}
+
+impl Fates {
+    /// The number of requests so far.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+}
+
+/// A random number from 0 to just below 1, from a draw's upper 53 bits: as
+/// many as a double's fraction holds.
+fn uniform(draw: u64) -> f64 {
+    (draw >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// True with this probability.
+fn hit(draw: u64, probability: f64) -> bool {
+    uniform(draw) < probability
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::wilson;
+    use proptest::prelude::*;
+
+    fn args() -> ImpairArgs {
+        ImpairArgs {
+            loss: None,
+            seed: Some(42),
+            drop: Vec::new(),
+            burst: None,
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            duplicate: Rate::ZERO,
+            reorder: Rate::ZERO,
+            corrupt: Rate::ZERO,
+        }
+    }
+
+    fn plan(args: &ImpairArgs) -> Impairment {
+        Impairment::new(args, Rate::percent(30)).unwrap()
+    }
+
+    /// The numbers of the requests that a client loses.
+    fn lost(plan: &Impairment, client: u64, requests: u64) -> Vec<u64> {
+        let mut fates = plan.fates(client);
+        (1..=requests).filter(|_| plan.next_fate(&mut fates) == Fate::Dropped).collect()
+    }
+
+    /// The expected numbers come from another implementation of ChaCha8, in
+    /// Python, which passes the RFC's test vector with 20 rounds.
+    #[test]
+    fn the_fates_of_a_seed_are_the_same_for_ever() {
+        let plan = plan(&args());
+        assert_eq!(lost(&plan, 1, 30), [4, 5, 8, 9, 10, 13, 15, 17, 18, 21, 23, 27, 30]);
+        assert_eq!(lost(&plan, 2, 30), [2, 7, 9, 11, 12, 16, 23, 24, 26, 30]);
+        assert_eq!(lost(&plan, 3, 30), [1, 5, 11, 13, 22, 23, 24, 27]);
+        let seed_3 = Impairment { seed: 3, ..plan };
+        assert_eq!(lost(&seed_3, 1, 10), [2, 3, 9]);
+    }
+
+    #[test]
+    fn no_other_flag_changes_what_is_lost() {
+        let plain = lost(&plan(&args()), 1, 1000);
+        let much = ImpairArgs {
+            delay: Duration::from_millis(5),
+            jitter: Duration::from_millis(5),
+            duplicate: Rate::percent(50),
+            reorder: Rate::percent(50),
+            corrupt: Rate::percent(50),
+            ..args()
+        };
+        assert_eq!(lost(&plan(&much), 1, 1000), plain);
+    }
+
+    #[test]
+    fn listed_requests_are_dropped_and_no_others() {
+        let listed = plan(&ImpairArgs { drop: vec![2, 5, 9], ..args() });
+        assert_eq!(lost(&listed, 1, 100), [2, 5, 9]);
+        assert_eq!(lost(&listed, 2, 100), [2, 5, 9]);
+    }
+
+    #[test]
+    fn bursts_have_their_length_and_keep_the_overall_rate() {
+        let bursts = plan(&ImpairArgs { burst: Some(4.0), ..args() });
+        let requests = 400_000;
+        let lost = lost(&bursts, 1, requests);
+        let bursts = 1 + lost.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+        let rate = lost.len() as f64 / requests as f64;
+        let length = lost.len() as f64 / bursts as f64;
+        // Over five standard deviations of either; the seed is fixed anyway.
+        assert!((rate - 0.3).abs() < 0.01, "{rate}");
+        assert!((length - 4.0).abs() < 0.15, "{length}");
+    }
+
+    #[test]
+    fn independent_losses_have_their_rate_and_come_in_bursts_of_their_own_length() {
+        let requests = 200_000;
+        let lost = lost(&plan(&args()), 1, requests);
+        let (low, high) = wilson(lost.len() as u64, requests).unwrap();
+        assert!(low < 0.3 && 0.3 < high, "{low} to {high}");
+    }
+
+    #[test]
+    fn each_kind_of_damage_has_its_rate() {
+        let all = plan(&ImpairArgs {
+            loss: Some(Rate::ZERO),
+            jitter: Duration::from_millis(10),
+            duplicate: Rate::percent(10),
+            reorder: Rate::percent(20),
+            corrupt: Rate::percent(40),
+            ..args()
+        });
+        let mut fates = all.fates(1);
+        let (mut twice, mut held, mut corrupt, mut waited) = (0, 0, 0, Duration::ZERO);
+        for _ in 0..100_000 {
+            let Fate::Replied(treatment) = all.next_fate(&mut fates) else {
+                panic!("lost at a loss of 0");
+            };
+            twice += u32::from(treatment.twice);
+            held += u32::from(treatment.held);
+            corrupt += u32::from(treatment.corrupt.is_some());
+            assert!(treatment.delay < Duration::from_millis(10));
+            waited += treatment.delay;
+        }
+        for (count, expected) in [(twice, 10_000u32), (held, 20_000), (corrupt, 40_000)] {
+            assert!(count.abs_diff(expected) < 800, "{count} instead of {expected}");
+        }
+        let mean = waited.as_secs_f64() * 1e3 / 1e5;
+        assert!((mean - 5.0).abs() < 0.05, "{mean}");
+    }
+
+    #[test]
+    fn extremes_are_certain() {
+        let none = plan(&ImpairArgs { loss: Some(Rate::ZERO), ..args() });
+        assert!(lost(&none, 1, 10_000).is_empty());
+        let all = plan(&ImpairArgs { loss: Some(Rate::percent(100)), ..args() });
+        assert_eq!(lost(&all, 1, 10_000).len(), 10_000);
+    }
+
+    #[test]
+    fn impossible_plans_are_refused() {
+        for (loss, burst) in [(90, 2.0), (100, 5.0), (30, 0.5), (30, f64::NAN), (30, -1.0)] {
+            let args = ImpairArgs { loss: Some(Rate::percent(loss)), burst: Some(burst), ..args() };
+            assert!(Impairment::new(&args, Rate::ZERO).is_err(), "{loss}% {burst}");
+        }
+        let zeroth = ImpairArgs { drop: vec![0], ..args() };
+        assert!(Impairment::new(&zeroth, Rate::ZERO).is_err());
+    }
+
+    #[test]
+    fn one_bit_is_flipped() {
+        let treatment = Treatment { corrupt: Some(9), ..Treatment::default() };
+        let mut reply = [0, 0];
+        treatment.spoil(&mut reply);
+        assert_eq!(reply, [0, 0x40]);
+        treatment.spoil(&mut []);
+    }
+
+    proptest! {
+        #[test]
+        fn a_uniform_number_lies_below_one(draw: u64) {
+            prop_assert!((0.0..1.0).contains(&uniform(draw)));
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! What a pinger tells: one event, shown as a line like `ping`'s or as a JSON line, and the summary.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli::show_duration;
+use crate::histogram;
+use crate::output::{self, Colour, Painter, printable};
+use crate::probes::Answer;
+use crate::stats::{Counts, Rtts};
+
+/// Something that happened to a probe.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<'a> {
+    /// A reply came; `answer` says whether in time, late, twice, or spoilt.
+    Answer { seq: u64, answer: Answer, bytes: usize, ttl: Option<u8> },
+    /// No reply came within the timeout.
+    Timeout { seq: u64, after: Duration },
+    /// An ICMP error came in place of a reply.
+    IcmpError { seq: u64, kind: u8, code: u8, meaning: &'a str, from: Option<&'a str> },
+    /// The operating system would not send the probe.
+    NotSent { seq: u64, why: &'a str },
+    /// A packet came that answers nothing of ours.
+    Foreign { packet: &'a [u8] },
+}
+
+/// Writes events to stdout, as text or as JSON lines.
+#[derive(Debug)]
+pub struct Reporter {
+    pub json: bool,
+    /// No events, only the summary.
+    pub quiet: bool,
+    /// Whom the probes are sent to, as it is to be shown.
+    pub target: String,
+    painter: Painter,
+}
+
+impl Reporter {
+    pub fn new(json: bool, quiet: bool, target: &str) -> Reporter {
+        Reporter { json, quiet, target: target.to_string(), painter: Painter::for_stdout() }
+    }
+
+    /// The first line: `text` for a person, or the fields of the event `start`.
+    pub fn start(&self, text: &str, mut fields: Value) {
+        if self.json {
+            fields["event"] = json!("start");
+            output::line(&fields.to_string());
+        } else {
+            output::line(text);
+        }
+    }
+
+    pub fn event(&self, event: &Event) {
+        if self.quiet {
+            return;
+        }
+        if self.json {
+            output::line(&self.json(event).to_string());
+        } else {
+            let (colour, text) = self.text(event);
+            output::line(&match colour {
+                Some(colour) => self.painter.paint(colour, &text),
+                None => text,
+            });
+        }
+    }
+
+    fn text(&self, event: &Event) -> (Option<Colour>, String) {
+        match event {
+            Event::Answer { seq, answer, bytes, ttl } => {
+                let ttl = ttl.map_or(String::new(), |ttl| format!(" ttl={ttl}"));
+                let head = format!("{bytes} bytes from {}: seq={seq}{ttl}", self.target);
+                match answer {
+                    Answer::Reply(rtt) => (None, format!("{head} time={:.3} ms", ms(*rtt))),
+                    Answer::Late(rtt) => {
+                        let text =
+                            format!("{head} time={:.3} ms (late: after its timeout)", ms(*rtt));
+                        (Some(Colour::Yellow), text)
+                    }
+                    Answer::Duplicate(rtt) => {
+                        (Some(Colour::Yellow), format!("{head} time={:.3} ms (DUP!)", ms(*rtt)))
+                    }
+                    Answer::Corrupt(rtt) => {
+                        let text = format!("{head} time={:.3} ms (corrupt: wrong bytes)", ms(*rtt));
+                        (Some(Colour::Red), text)
+                    }
+                    Answer::Foreign => (Some(Colour::Dim), format!("{head} (no such request)")),
+                }
+            }
+            Event::Timeout { seq, after } => (
+                Some(Colour::Yellow),
+                format!("no reply to seq={seq} within {}", show_duration(*after)),
+            ),
+            Event::IcmpError { seq, kind, code, meaning, from } => {
+                let from = from.unwrap_or(&self.target);
+                let text =
+                    format!("from {from}: seq={seq} {meaning} (ICMP type {kind}, code {code})");
+                (Some(Colour::Red), text)
+            }
+            Event::NotSent { seq, why } => {
+                (Some(Colour::Red), format!("seq={seq} could not be sent: {why}"))
+            }
+            Event::Foreign { packet } => {
+                let (bytes, from) = (packet.len(), &self.target);
+                let text = printable(packet, 40);
+                (
+                    Some(Colour::Dim),
+                    format!("{bytes} bytes from {from} that answer no request: {text}"),
+                )
+            }
+        }
+    }
+
+    fn json(&self, event: &Event) -> Value {
+        match event {
+            Event::Answer { seq, answer, bytes, ttl } => {
+                let (name, rtt) = match answer {
+                    Answer::Reply(rtt) => ("reply", Some(*rtt)),
+                    Answer::Late(rtt) => ("late", Some(*rtt)),
+                    Answer::Duplicate(rtt) => ("duplicate", Some(*rtt)),
+                    Answer::Corrupt(rtt) => ("corrupt", Some(*rtt)),
+                    Answer::Foreign => ("foreign", None),
+                };
+                let mut fields = json!({
+                    "event": name,
+                    "seq": seq,
+                    "rtt_ms": rtt.map(ms),
+                    "bytes": bytes,
+                    "from": self.target,
+                });
+                if let Some(ttl) = ttl {
+                    fields["ttl"] = json!(ttl);
+                }
+                fields
+            }
+            Event::Timeout { seq, after } => {
+                json!({"event": "timeout", "seq": seq, "timeout_ms": ms(*after)})
+            }
+            Event::IcmpError { seq, kind, code, meaning, from } => json!({
+                "event": "icmp_error",
+                "seq": seq,
+                "type": kind,
+                "code": code,
+                "meaning": meaning,
+                "from": from,
+            }),
+            Event::NotSent { seq, why } => json!({"event": "not_sent", "seq": seq, "why": why}),
+            Event::Foreign { packet } => json!({
+                "event": "foreign",
+                "seq": null,
+                "bytes": packet.len(),
+                "from": self.target,
+            }),
+        }
+    }
+
+    /// The end of every run: what was sent and what became of it.
+    pub fn summary(
+        &self,
+        protocol: &str,
+        counts: &Counts,
+        rtts: &Rtts,
+        took: Duration,
+        bars: bool,
+    ) {
+        if self.json {
+            return output::line(&summary_json(counts, rtts).to_string());
+        }
+        output::line(&format!("\n--- {} {protocol} ping statistics ---", self.target));
+        output::line(&format!("{}, time {:.0} ms", counts_text(counts), ms(took)));
+        for line in rtt_text(rtts) {
+            output::line(&line);
+        }
+        if let Some(sentence) = loss_sentence(counts) {
+            output::line(&sentence);
+        }
+        if bars && rtts.count() > 0 {
+            output::line("rtt histogram:");
+            histogram::draw(&rtts.sorted()).iter().for_each(|line| output::line(line));
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e6
+}
+
+/// A share as per cent, with one decimal where it has one: `30%`, `36.4%`.
+pub fn percent(share: f64) -> String {
+    let text = format!("{:.1}", 100.0 * share);
+    format!("{}%", text.trim_end_matches(".0"))
+}
+
+/// `10 sent, 7 received, 3 lost, 30% loss`; kinds that did not happen are left out.
+fn counts_text(counts: &Counts) -> String {
+    let mut words = vec![
+        format!("{} sent", counts.sent),
+        format!("{} received", counts.received),
+        format!("{} lost", counts.lost),
+    ];
+    for (count, name) in [
+        (counts.late, "late"),
+        (counts.corrupt, "corrupt"),
+        (counts.errors, "errors"),
+        (counts.waiting(), "still under way"),
+        (counts.duplicates, "duplicates besides"),
+        (counts.foreign, "foreign packets besides"),
+    ] {
+        if count > 0 {
+            words.push(format!("{count} {name}"));
+        }
+    }
+    if let Some(loss) = counts.loss() {
+        words.push(format!("{} loss", percent(loss)));
+    }
+    words.join(", ")
+}
+
+fn rtt_text(rtts: &Rtts) -> Vec<String> {
+    let (Some(min), Some(avg), Some(max), Some(mdev)) =
+        (rtts.min(), rtts.avg(), rtts.max(), rtts.mdev())
+    else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!("rtt min/avg/max/mdev = {min:.3}/{avg:.3}/{max:.3}/{mdev:.3} ms")];
+    let percentiles = [50.0, 95.0, 99.0].map(|percent| rtts.percentile(percent));
+    if let [Some(p50), Some(p95), Some(p99)] = percentiles {
+        let jitter =
+            rtts.jitter().map_or(String::new(), |jitter| format!(", jitter {jitter:.3} ms"));
+        lines.push(format!("rtt p50/p95/p99 = {p50:.3}/{p95:.3}/{p99:.3} ms{jitter}"));
+    }
+    lines
+}
+
+/// What the run says about the loss of the path, and what it cannot say.
+/// Nothing where errors came: they are no matter of chance.
+fn loss_sentence(counts: &Counts) -> Option<String> {
+    if counts.errors > 0 {
+        return None;
+    }
+    let (low, high) = counts.loss_interval()?;
+    let (unanswered, of) = counts.loss_fraction();
+    Some(format!(
+        "{unanswered} of {of} unanswered: the true loss is {} to {} (95% confidence)",
+        percent(low),
+        percent(high)
+    ))
+}
+
+fn summary_json(counts: &Counts, rtts: &Rtts) -> Value {
+    let interval = counts.loss_interval();
+    json!({
+        "event": "summary",
+        "sent": counts.sent,
+        "received": counts.received,
+        "lost": counts.lost,
+        "late": counts.late,
+        "duplicates": counts.duplicates,
+        "corrupt": counts.corrupt,
+        "errors": counts.errors,
+        "foreign": counts.foreign,
+        "waiting": counts.waiting(),
+        "loss_pct": counts.loss().map(|loss| 100.0 * loss),
+        "loss_ci95_low_pct": interval.map(|(low, _)| 100.0 * low),
+        "loss_ci95_high_pct": interval.map(|(_, high)| 100.0 * high),
+        "rtt_min_ms": rtts.min(),
+        "rtt_avg_ms": rtts.avg(),
+        "rtt_max_ms": rtts.max(),
+        "rtt_mdev_ms": rtts.mdev(),
+        "rtt_p50_ms": rtts.percentile(50.0),
+        "rtt_p95_ms": rtts.percentile(95.0),
+        "rtt_p99_ms": rtts.percentile(99.0),
+        "jitter_ms": rtts.jitter(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reporter() -> Reporter {
+        Reporter::new(false, false, "127.0.0.1:12000")
+    }
+
+    #[test]
+    fn an_event_says_the_same_in_text_and_in_json() {
+        let rtt = Duration::from_micros(1234);
+        let answer = |answer| Event::Answer { seq: 7, answer, bytes: 34, ttl: None };
+        let cases = [
+            (
+                answer(Answer::Reply(rtt)),
+                "34 bytes from 127.0.0.1:12000: seq=7 time=1.234 ms",
+                json!({"event": "reply", "seq": 7, "rtt_ms": 1.234, "bytes": 34, "from": "127.0.0.1:12000"}),
+            ),
+            (
+                answer(Answer::Late(rtt)),
+                "34 bytes from 127.0.0.1:12000: seq=7 time=1.234 ms (late: after its timeout)",
+                json!({"event": "late", "seq": 7, "rtt_ms": 1.234, "bytes": 34, "from": "127.0.0.1:12000"}),
+            ),
+            (
+                Event::Timeout { seq: 7, after: Duration::from_secs(1) },
+                "no reply to seq=7 within 1s",
+                json!({"event": "timeout", "seq": 7, "timeout_ms": 1000.0}),
+            ),
+            (
+                Event::IcmpError {
+                    seq: 7,
+                    kind: 3,
+                    code: 3,
+                    meaning: "port unreachable",
+                    from: None,
+                },
+                "from 127.0.0.1:12000: seq=7 port unreachable (ICMP type 3, code 3)",
+                json!({"event": "icmp_error", "seq": 7, "type": 3, "code": 3,
+                       "meaning": "port unreachable", "from": null}),
+            ),
+        ];
+        for (event, text, json) in cases {
+            assert_eq!(reporter().text(&event).1, text);
+            assert_eq!(reporter().json(&event), json);
+        }
+    }
+
+    #[test]
+    fn a_ttl_is_shown_where_it_is_known() {
+        let answer = Answer::Reply(Duration::from_millis(1));
+        let event = Event::Answer { seq: 1, answer, bytes: 64, ttl: Some(63) };
+        assert!(reporter().text(&event).1.contains(" seq=1 ttl=63 time=1.000 ms"));
+        assert_eq!(reporter().json(&event)["ttl"], 63);
+    }
+
+    #[test]
+    fn figures_that_do_not_exist_are_null_and_not_zero() {
+        let nothing = summary_json(&Counts::default(), &Rtts::default());
+        for name in [
+            "loss_pct",
+            "loss_ci95_low_pct",
+            "rtt_min_ms",
+            "rtt_mdev_ms",
+            "rtt_p99_ms",
+            "jitter_ms",
+        ] {
+            assert!(nothing[name].is_null(), "{name}");
+        }
+        assert!(rtt_text(&Rtts::default()).is_empty());
+        assert_eq!(loss_sentence(&Counts::default()), None);
+    }
+
+    #[test]
+    fn the_summary_tells_what_happened_and_leaves_out_what_did_not() {
+        let counts = Counts { sent: 10, received: 7, lost: 3, ..Counts::default() };
+        assert_eq!(counts_text(&counts), "10 sent, 7 received, 3 lost, 30% loss");
+        let sentence = "3 of 10 unanswered: the true loss is 10.8% to 60.3% (95% confidence)";
+        assert_eq!(loss_sentence(&counts).as_deref(), Some(sentence));
+        let counts = Counts { sent: 3, errors: 2, duplicates: 1, ..Counts::default() };
+        let text = "3 sent, 0 received, 0 lost, 2 errors, 1 still under way, 1 duplicates besides, 100% loss";
+        assert_eq!(counts_text(&counts), text);
+        assert_eq!(loss_sentence(&counts), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! Packet formats: bytes to struct and back, and nothing else. No file here touches a socket.
+
+pub mod ping;
