@@ -16,6 +16,9 @@ use crate::stats::{Counts, Rtts};
 /// a reply that comes late or twice is known as such.
 const REMEMBERED: usize = 65_536;
 
+/// So many probes count as the latest ones.
+const LATEST: u64 = 100;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Waiting,
@@ -94,12 +97,14 @@ impl Probes {
         self.index(seq).map(|index| self.table[index].stamp)
     }
 
-    /// The numbers of the probes of which nothing came back yet.
-    pub fn waiting(&self) -> impl Iterator<Item = u64> {
-        let skipped = (self.oldest_waiting - self.first) as usize;
-        (self.oldest_waiting..)
-            .zip(self.table.iter().skip(skipped))
-            .filter(|(_, probe)| probe.fate == Fate::Waiting)
+    /// The numbers of the probes to which a reply with a spoilt number may
+    /// belong: those of which nothing came back yet, and the latest ones.
+    pub fn candidates(&self) -> impl Iterator<Item = u64> {
+        let latest = self.next_seq().saturating_sub(LATEST);
+        let skipped = self.oldest_waiting.min(latest).max(self.first);
+        (skipped..)
+            .zip(self.table.iter().skip((skipped - self.first) as usize))
+            .filter(move |(seq, probe)| probe.fate == Fate::Waiting || *seq >= latest)
             .map(|(seq, _)| seq)
     }
 
@@ -318,6 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn a_spoilt_reply_may_belong_to_a_waiting_probe_or_to_one_of_the_latest() {
+        let mut probes = probes(0, Duration::ZERO);
+        assert_eq!(probes.candidates().count(), 0);
+        for _ in 0..300 {
+            probes.sent(Instant::now(), Timestamp::UNIX_EPOCH);
+        }
+        for seq in (1..=300).filter(|seq| *seq != 7) {
+            probes.answered(seq, &now());
+        }
+        let candidates: Vec<u64> = probes.candidates().collect();
+        assert_eq!(candidates[..2], [7, 201]);
+        assert_eq!(candidates.len(), 101);
+    }
+
+    #[test]
     fn memory_is_bounded_and_what_waits_is_not_forgotten() {
         let mut long = Probes::new(SECOND);
         for seq in 1..=3 * REMEMBERED as u64 {
@@ -328,7 +348,7 @@ mod tests {
         assert_eq!(long.answered(1, &now()), Answer::Foreign);
 
         let waiting = probes(REMEMBERED + 10, Duration::ZERO);
-        assert_eq!(waiting.waiting().count(), REMEMBERED + 10);
+        assert_eq!(waiting.candidates().count(), REMEMBERED + 10);
     }
 
     proptest! {
@@ -343,7 +363,8 @@ mod tests {
                     4 => { probes.refused(); }
                     _ => { probes.timed_out(Instant::now() + 2 * SECOND); }
                 }
-                prop_assert_eq!(probes.counts.waiting(), probes.waiting().count() as u64);
+                let waiting = probes.table.iter().filter(|probe| probe.fate == Fate::Waiting);
+                prop_assert_eq!(probes.counts.waiting(), waiting.count() as u64);
             }
             prop_assert_eq!(probes.counts.received, probes.rtts.count());
         }

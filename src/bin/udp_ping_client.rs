@@ -237,12 +237,12 @@ fn match_reply<'a>(
     Event::Answer { seq, answer, bytes, ttl: None }
 }
 
-/// The request, among those under way and the one with the number that the
+/// The request, among the latest, those under way, and the one whose number the
 /// reply carries, whose reply differs from this one in the fewest bytes. None
 /// if more than a quarter differ even then.
 fn closest(reply: &[u8], numbered: Option<u64>, probes: &Probes, size: usize) -> Option<u64> {
     let (differing, seq) = probes
-        .waiting()
+        .candidates()
         .chain(numbered)
         .filter_map(|seq| Some((differing(reply, seq, probes, size)?, seq)))
         .min()?;

@@ -1,0 +1,227 @@
+//! What the tests share: starting a program and ending it whatever happens, and loud skips.
+
+// Each test file is a crate of its own, and none uses everything.
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// No step of a test takes so long unless something is wrong, however slow
+/// the machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The folder of the programs that Cargo built for this test.
+pub fn programs() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_udp_ping_server")).parent().expect("a program stands in a folder")
+}
+
+pub fn program(name: &str) -> PathBuf {
+    programs().join(name)
+}
+
+/// A running program, whose stdout can be read line by line. It is killed
+/// when it is dropped.
+pub struct Running {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Running {
+    pub fn start(name: &str, args: &[&str]) -> Running {
+        let mut command = Command::new(program(name));
+        command.args(args);
+        Running::start_command(command)
+    }
+
+    pub fn start_command(mut command: Command) -> Running {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|why| panic!("cannot start {command:?}: {why}"));
+        let stdout = lines(child.stdout.take().expect("stdout is piped"));
+        let stderr = lines(child.stderr.take().expect("stderr is piped"));
+        Running { child, stdout, stderr, seen: Vec::new() }
+    }
+
+    /// The next line of stdout; fails if the program ends without one.
+    pub fn line(&mut self) -> String {
+        match self.stdout.recv_timeout(DEADLINE) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                line
+            }
+            Err(why) => panic!("no further line ({why}) after {:#?}", self.seen),
+        }
+    }
+
+    /// Reads on until a line contains `text`, and returns that line.
+    pub fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32);
+        signal::kill(pid, signal).expect("the program is ours, and not yet waited for");
+    }
+
+    /// Waits for the end: the lines not yet read, and the exit status.
+    pub fn end(mut self) -> Ended {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("the child is ours") {
+                break status;
+            }
+            assert!(
+                began.elapsed() < DEADLINE,
+                "the program does not end; it said {:#?}",
+                self.seen
+            );
+            // Not a wait for something that is hoped for: the loop has a deadline.
+            thread::sleep(Duration::from_millis(5));
+        };
+        let stdout = self.stdout.iter().collect();
+        let stderr = self.stderr.iter().collect();
+        Ended { status, stdout, stderr }
+    }
+
+    /// Ctrl-C, then the end.
+    pub fn interrupt(self) -> Ended {
+        self.signal(Signal::SIGINT);
+        self.end()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: Vec<String>,
+    pub stderr: Vec<String>,
+}
+
+impl Ended {
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:#?}"))
+    }
+
+    /// All stdout lines as JSON.
+    pub fn events(&self) -> Vec<Value> {
+        self.stdout
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line:?}")))
+            .collect()
+    }
+}
+
+/// Runs a program to its end.
+pub fn run(name: &str, args: &[&str]) -> Ended {
+    Running::start(name, args).end()
+}
+
+/// A server on a free port of loopback, and its address.
+pub struct Server {
+    pub running: Running,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `name` with `--bind 127.0.0.1:0` and these arguments.
+    pub fn start(name: &str, args: &[&str]) -> Server {
+        Server::start_at("127.0.0.1:0", name, args)
+    }
+
+    pub fn start_at(bind: &str, name: &str, args: &[&str]) -> Server {
+        let mut all = vec!["--bind", bind];
+        all.extend(args);
+        let mut running = Running::start(name, &all);
+        let first = running.line();
+        let address = listening(&first).unwrap_or_else(|| panic!("no address in {first:?}"));
+        Server { running, address }
+    }
+
+    pub fn at(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+/// The address in a server's first line, text or JSON.
+fn listening(line: &str) -> Option<SocketAddr> {
+    if let Ok(json) = serde_json::from_str::<Value>(line) {
+        return json["listening"].as_str()?.parse().ok();
+    }
+    let (_, rest) = line.split_once("listening on ")?;
+    rest.split(',').next()?.parse().ok()
+}
+
+/// The events of one name.
+pub fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
+/// The `seq` of each event of one name.
+pub fn seqs(events: &[Value], name: &str) -> Vec<u64> {
+    named(events, name)
+        .iter()
+        .map(|event| event["seq"].as_u64().expect("seq is a number"))
+        .collect()
+}
+
+/// True if `tool` can be started.
+pub fn have(tool: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()))
+}
+
+/// Says loudly that a test did not run, and why; with SOCKLAB_STRICT=1 it is
+/// a failure. `make test` counts these lines.
+pub fn skip(test: &str, why: &str) {
+    let line = format!("SKIP {test}: {why}\n");
+    // Past the test runner, which would swallow what println! says.
+    let _ = std::io::stderr().write_all(format!("\n{line}").as_bytes());
+    if let Some(file) = std::env::var_os("SOCKLAB_SKIPS") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("the skips can be counted");
+    }
+    let strict = std::env::var_os("SOCKLAB_STRICT").is_some_and(|value| value == "1");
+    assert!(!strict, "{line}");
+}
+
+/// Reads lines in a thread of their own, so that a test can wait with a deadline.
+fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
