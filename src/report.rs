@@ -41,14 +41,9 @@ impl Reporter {
         Reporter { json, quiet, target: target.to_string(), painter: Painter::for_stdout() }
     }
 
-    /// The first line: `text` for a person, or the fields of the event `start`.
-    pub fn start(&self, text: &str, mut fields: Value) {
-        if self.json {
-            fields["event"] = json!("start");
-            output::line(&fields.to_string());
-        } else {
-            output::line(text);
-        }
+    /// The first line: `text` for a person, or the event `start`.
+    pub fn start(&self, text: &str, event: &Value) {
+        output::line(&if self.json { event.to_string() } else { text.to_string() });
     }
 
     pub fn event(&self, event: &Event) {

@@ -41,14 +41,13 @@ impl Tally {
         format!("{name:<width$}  {received:>9}  {replied:>9}  {dropped:>9}  {loss:>7}")
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "received": self.received,
-            "replied": self.replied,
-            "dropped": self.dropped,
-            "failed": self.failed,
-            "loss_pct": self.loss().map(|loss| 100.0 * loss),
-        })
+    /// Adds its fields to those of `event`.
+    fn add_to(&self, event: &mut Value) {
+        event["received"] = json!(self.received);
+        event["replied"] = json!(self.replied);
+        event["dropped"] = json!(self.dropped);
+        event["failed"] = json!(self.failed);
+        event["loss_pct"] = json!(self.loss().map(|loss| 100.0 * loss));
     }
 }
 
@@ -141,13 +140,13 @@ impl Summary<'_> {
             .clients
             .iter()
             .map(|(address, tally)| {
-                let mut client = tally.json();
-                client["client"] = json!(address.to_string());
+                let mut client = json!({"client": address.to_string()});
+                tally.add_to(&mut client);
                 client
             })
             .collect();
-        let mut summary = total.json();
-        summary["event"] = json!("summary");
+        let mut summary = json!({"event": "summary"});
+        total.add_to(&mut summary);
         summary["failed"] = json!(total.failed + self.failed_later);
         summary["loss_ci95_low_pct"] = json!(interval.map(|(low, _)| 100.0 * low));
         summary["loss_ci95_high_pct"] = json!(interval.map(|(_, high)| 100.0 * high));

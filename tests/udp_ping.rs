@@ -243,7 +243,7 @@ fn ctrl_c_ends_both_with_their_summaries() {
         let summary =
             client.stdout.iter().any(|line| line.starts_with("1 sent, 1 received, 0 lost"));
         assert!(summary, "{client:#?}");
-        server.running.line_with("#1  replied");
+        server.running.line_with("#1   replied");
         server.running.signal(signal);
         let server = server.running.end();
         assert_eq!(server.code(), 0);

@@ -184,7 +184,8 @@ fn start(reporter: &Reporter, args: &Args, size: usize, kernel_stamps: bool) {
         "UDP PING {}: {bytes} bytes, timeout {timeout}, RTT to the {clock}'s receive time",
         reporter.target
     );
-    let fields = json!({
+    let event = json!({
+        "event": "start",
         "program": NAME,
         "server": reporter.target,
         "count": args.count,
@@ -193,7 +194,7 @@ fn start(reporter: &Reporter, args: &Args, size: usize, kernel_stamps: bool) {
         "bytes": bytes,
         "rtt_ends_at": clock,
     });
-    reporter.start(&text, fields);
+    reporter.start(&text, &event);
 }
 
 /// True for the answer "port unreachable" to an earlier datagram; Windows

@@ -210,7 +210,7 @@ impl Log {
             let word = self.painter.paint(colour, word);
             let text = printable(request, 40);
             let notes = notes(&treatment);
-            output::line(&format!("{client}  #{number}  {word}  {bytes} bytes  {text}{notes}"));
+            output::line(&format!("{client}  #{number:<3} {word}  {bytes} bytes  {text}{notes}"));
         }
     }
 }

@@ -80,13 +80,13 @@ mod tests {
     use proptest::prelude::*;
 
     /// Captured with tcpdump from `udp_ping_client -n 1 -s 40` on loopback.
-    const REQUEST: &[u8; 40] = b"Ping 1 2026-11-21T09:14:28.307542Z abcde";
-    const REPLY: &[u8; 40] = b"PING 1 2026-11-21T09:14:28.307542Z ABCDE";
+    const REQUEST: &[u8; 40] = b"Ping 1 2026-11-21T09:09:47.739633Z abcde";
+    const REPLY: &[u8; 40] = b"PING 1 2026-11-21T09:09:47.739633Z ABCDE";
 
     #[test]
     fn a_request_is_emitted_byte_for_byte() {
         let mut buffer = b"what was there before".to_vec();
-        let request = Request { seq: 1, time: "2026-11-21T09:14:28.307542Z", size: 40 };
+        let request = Request { seq: 1, time: "2026-11-21T09:09:47.739633Z", size: 40 };
         request.emit(&mut buffer);
         assert_eq!(buffer, REQUEST);
         assert_eq!(Request::unpadded(1, request.time), 34);
@@ -142,7 +142,7 @@ mod tests {
         #[test]
         fn every_request_comes_back_under_its_number(seq: u64, size in 0usize..200) {
             let mut message = Vec::new();
-            Request { seq, time: "2026-11-21T09:14:28.307542Z", size }.emit(&mut message);
+            Request { seq, time: "2026-11-21T09:09:47.739633Z", size }.emit(&mut message);
             prop_assert!(message.len() >= size);
             reply_to(&mut message);
             prop_assert_eq!(sequence(&message), Some(seq));

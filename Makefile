@@ -1,0 +1,36 @@
+# `make` alone lists what can be made.
+
+# Where the skips of a test run are counted.
+SKIPS := $(CURDIR)/target/skips.txt
+
+.PHONY: help demo test check bench bless lab-%
+
+help:
+	@echo 'make demo     a lossy server, pinged ten times'
+	@echo 'make test     everything: format, lints, tests, and every sheet executed'
+	@echo 'make check    the quick part of it: format and lints'
+	@echo 'make lab-01   execute one sheet, and say where it is not true'
+	@echo 'make bless    rewrite what the sheets quote from what the programs print'
+	@echo 'make bench    speed, beside minimal programs in C'
+
+demo:
+	@scripts/demo
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+test: check
+	@scripts/peers
+	@mkdir -p target && : > $(SKIPS)
+	SOCKLAB_SKIPS=$(SKIPS) cargo test --workspace --quiet
+	@scripts/skips $(SKIPS)
+
+lab-%:
+	SHEET=$* cargo test --quiet --test sheets every_sheet
+
+bless:
+	BLESS=1 cargo test --quiet --test sheets every_sheet
+
+bench:
+	cargo bench --quiet --bench udp_ping
