@@ -1,4 +1,29 @@
-//! What the toolkit's programs share.
+//! What the toolkit's programs share. The sockets are in the programs, in
+//! `src/bin/`, where they can be seen; here is what is not about sockets.
+//!
+//! | sheet | programs | what they introduce |
+//! | --- | --- | --- |
+//! | `labs/01-udp-ping.md` | `udp_ping_server`, `udp_ping_client` | datagrams, timeouts, sequence numbers, statistics |
+//!
+//! From the bottom up, nothing here knows of what stands below it in this table:
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`wire`] | packet formats: bytes to struct and back |
+//! | [`sys`] | what std does not reach, one file an operating system |
+//! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
+//! | [`stats`] | RTT and loss statistics |
+//! | [`output`] | lines that never panic, colour, bytes made harmless |
+//! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
+//! | [`endpoint`] | addresses on a command line |
+//! | [`impair`] | seeded damage: which request is lost, which reply is late |
+//! | [`clients`] | a server's bounded table of its clients |
+//! | [`delay`] | the thread that sends late replies in time |
+//! | [`probes`] | a client's table of what it sent, and what became of it |
+//! | [`histogram`] | the distribution of RTTs, drawn |
+//! | [`report`] | what a pinger tells, as text or as JSON |
+//! | [`tally`] | what a server tells at its end |
+
 pub mod cli;
 pub mod clients;
 pub mod clock;
