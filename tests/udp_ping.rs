@@ -126,7 +126,7 @@ fn duplicates_and_foreign_packets_are_told_apart_from_replies() {
     let address = server.local_addr().unwrap().to_string();
     let client = Running::start(CLIENT, &[&address, "--json", "-n", "2", "-W", "60s"]);
     let (first, from) = request(&server);
-    let never_sent = b"PING 7 2026-11-21T08:18:28.123456Z";
+    let never_sent = b"PING 7 1999-12-31T23:59:59.999999Z";
     for packet in [b"hello" as &[u8], b"", never_sent, &upper(&first), &upper(&first)] {
         server.send_to(packet, from).unwrap();
     }
@@ -157,6 +157,16 @@ fn a_corrupt_reply_is_given_to_its_own_request_whatever_number_it_bears() {
     let events = client.end().events();
     assert_eq!(seqs(&events, "corrupt"), [2, 1]);
     assert_eq!(named(&events, "summary")[0]["corrupt"], 2);
+}
+
+#[test]
+fn a_server_that_does_not_upper_case_is_caught() {
+    let server = socket();
+    let address = server.local_addr().unwrap().to_string();
+    let client = Running::start(CLIENT, &[&address, "--json", "-n", "1", "-s", "500", "-W", "60s"]);
+    let (first, from) = request(&server);
+    server.send_to(&first, from).unwrap();
+    assert_eq!(seqs(&client.end().events(), "corrupt"), [1]);
 }
 
 #[test]

@@ -240,22 +240,26 @@ fn match_reply<'a>(
 
 /// The request, among the latest, those under way, and the one whose number the
 /// reply carries, whose reply differs from this one in the fewest bytes. None
-/// if more than a quarter differ even then.
+/// if more than an eighth differ even then: so much is no accident.
 fn closest(reply: &[u8], numbered: Option<u64>, probes: &Probes, size: usize) -> Option<u64> {
     let (differing, seq) = probes
         .candidates()
         .chain(numbered)
         .filter_map(|seq| Some((differing(reply, seq, probes, size)?, seq)))
         .min()?;
-    (4 * differing <= reply.len()).then_some(seq)
+    (8 * differing <= reply.len()).then_some(seq)
 }
 
 /// In how many bytes a packet differs from the reply to request `seq`; `None`
-/// if it has another length, or there is no such request.
+/// if it has another length, or there is no such request. Letters in the wrong
+/// case count as one byte together: a server that does not upper-case makes
+/// one mistake, and not a mistake a letter.
 fn differing(packet: &[u8], seq: u64, probes: &Probes, size: usize) -> Option<usize> {
     let mut reply = Vec::new();
     Request { seq, time: &clock::stamp(probes.stamp(seq)?), size }.emit(&mut reply);
     ping::reply_to(&mut reply);
-    let differing = packet.iter().zip(&reply).filter(|(got, expected)| got != expected).count();
-    (packet.len() == reply.len()).then_some(differing)
+    let pairs = || packet.iter().zip(&reply).filter(|(got, expected)| got != expected);
+    let wrong_case = pairs().filter(|(got, expected)| got.eq_ignore_ascii_case(expected)).count();
+    let wrong = pairs().count() - wrong_case + wrong_case.min(1);
+    (packet.len() == reply.len()).then_some(wrong)
 }
