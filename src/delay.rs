@@ -28,27 +28,34 @@ struct Entry {
     held: bool,
 }
 
+/// How full the line is, and what went wrong in it: read by the entrance,
+/// written by both ends.
+#[derive(Default)]
+struct Load {
+    bytes: AtomicUsize,
+    waiting: AtomicU64,
+    failed: AtomicU64,
+}
+
 /// The line's entrance. Replies still in it when it is dropped are lost.
 pub struct DelayLine {
     entrance: Sender<(Instant, Entry)>,
-    used: Arc<AtomicUsize>,
-    failed: Arc<AtomicU64>,
+    load: Arc<Load>,
 }
 
 impl DelayLine {
     /// Starts the thread, which sends from `socket`.
     ///
     /// # Errors
-    /// The operating system gave no second handle for the socket.
+    /// The operating system gave no second handle for the socket, or no thread.
     pub fn new(socket: &UdpSocket) -> std::io::Result<DelayLine> {
         let socket = socket.try_clone()?;
         let (entrance, exit) = mpsc::channel();
-        let used = Arc::new(AtomicUsize::new(0));
-        let failed = Arc::new(AtomicU64::new(0));
-        let line = DelayLine { entrance, used: used.clone(), failed: failed.clone() };
+        let load = Arc::new(Load::default());
+        let line = DelayLine { entrance, load: load.clone() };
         thread::Builder::new()
             .name("delay line".to_string())
-            .spawn(move || send_in_time(&socket, &exit, &used, &failed))?;
+            .spawn(move || send_in_time(&socket, &exit, &load))?;
         Ok(line)
     }
 
@@ -56,8 +63,8 @@ impl DelayLine {
     /// and the reply is not taken, when the line has no room.
     pub fn put(&self, reply: &[u8], to: SocketAddr, treatment: &Treatment) -> bool {
         let size = reply.len() + OVERHEAD;
-        if self.used.fetch_add(size, Ordering::Relaxed) + size > ROOM {
-            self.used.fetch_sub(size, Ordering::Relaxed);
+        if self.load.bytes.fetch_add(size, Ordering::Relaxed) + size > ROOM {
+            self.load.bytes.fetch_sub(size, Ordering::Relaxed);
             return false;
         }
         let mut due = Instant::now() + treatment.delay;
@@ -70,12 +77,18 @@ impl DelayLine {
             copies: 1 + u8::from(treatment.twice),
             held: treatment.held,
         };
+        self.load.waiting.fetch_add(1, Ordering::Relaxed);
         self.entrance.send((due, entry)).is_ok()
+    }
+
+    /// How many replies wait for their time.
+    pub fn waiting(&self) -> u64 {
+        self.load.waiting.load(Ordering::Relaxed)
     }
 
     /// How many replies the operating system refused to send.
     pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
+        self.load.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -85,12 +98,7 @@ type Place = (Instant, u64);
 
 /// The thread: sleeps until the next reply is due or a new one comes in, and
 /// ends when the entrance is gone.
-fn send_in_time(
-    socket: &UdpSocket,
-    exit: &Receiver<(Instant, Entry)>,
-    used: &AtomicUsize,
-    failed: &AtomicU64,
-) {
+fn send_in_time(socket: &UdpSocket, exit: &Receiver<(Instant, Entry)>, load: &Load) {
     let mut waiting: BTreeMap<Place, Entry> = BTreeMap::new();
     let mut held: HashMap<SocketAddr, Vec<Place>> = HashMap::new();
     let mut arrivals = 0;
@@ -110,14 +118,14 @@ fn send_in_time(
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 let Some((place, entry)) = waiting.pop_first() else { continue };
-                send(socket, &entry, used, failed);
+                send(socket, &entry, load);
                 // Those of its client that were held to be overtaken by it follow.
                 let Some(places) = held.get_mut(&entry.to) else { continue };
                 let follow =
                     |other: &mut Place| *other == place || !entry.held && other.1 < place.1;
                 for overtaken in places.extract_if(.., follow) {
                     if let Some(entry) = waiting.remove(&overtaken) {
-                        send(socket, &entry, used, failed);
+                        send(socket, &entry, load);
                     }
                 }
                 if places.is_empty() {
@@ -128,13 +136,14 @@ fn send_in_time(
     }
 }
 
-fn send(socket: &UdpSocket, entry: &Entry, used: &AtomicUsize, failed: &AtomicU64) {
+fn send(socket: &UdpSocket, entry: &Entry, load: &Load) {
     for _ in 0..entry.copies {
         if socket.send_to(&entry.reply, entry.to).is_err() {
-            failed.fetch_add(1, Ordering::Relaxed);
+            load.failed.fetch_add(1, Ordering::Relaxed);
         }
     }
-    used.fetch_sub(entry.reply.len() + OVERHEAD, Ordering::Relaxed);
+    load.waiting.fetch_sub(1, Ordering::Relaxed);
+    load.bytes.fetch_sub(entry.reply.len() + OVERHEAD, Ordering::Relaxed);
 }
 
 #[cfg(test)]

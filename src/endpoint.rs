@@ -157,14 +157,19 @@ pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String
 /// # Errors
 /// One line for a person, with the call that failed.
 pub fn connect_udp(server: SocketAddr) -> Result<UdpSocket, String> {
+    if server.port() == 0 {
+        return Err(format!(
+            "{server} cannot be reached: no server has port 0; see its first line"
+        ));
+    }
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).map_err(|why| format!("cannot open a UDP socket: {why}"))?;
     socket.connect(server).map_err(|why| {
-        format!(
-            "cannot reach {server}: {}; is the network up (see: ip route get {})?",
-            cause(&why),
-            server.ip()
-        )
+        let mend = match why.kind() {
+            io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
+            _ => format!("is the network up (see: ip route get {})?", server.ip()),
+        };
+        format!("cannot reach {server}: {}; {mend}", cause(&why))
     })?;
     Ok(socket)
 }

@@ -199,11 +199,15 @@ fn counts_text(counts: &Counts) -> String {
         (counts.corrupt, "corrupt"),
         (counts.errors, "errors"),
         (counts.waiting(), "still under way"),
-        (counts.duplicates, "duplicates besides"),
-        (counts.foreign, "foreign packets besides"),
     ] {
         if count > 0 {
             words.push(format!("{count} {name}"));
+        }
+    }
+    // These are beside the probes that were sent, as ping marks its duplicates.
+    for (count, name) in [(counts.duplicates, "duplicates"), (counts.foreign, "foreign")] {
+        if count > 0 {
+            words.push(format!("+{count} {name}"));
         }
     }
     if let Some(loss) = counts.loss() {
@@ -349,7 +353,8 @@ mod tests {
         let sentence = "3 of 10 unanswered: the true loss is 10.8% to 60.3% (95% confidence)";
         assert_eq!(loss_sentence(&counts).as_deref(), Some(sentence));
         let counts = Counts { sent: 3, errors: 2, duplicates: 1, ..Counts::default() };
-        let text = "3 sent, 0 received, 0 lost, 2 errors, 1 still under way, 1 duplicates besides, 100% loss";
+        let text =
+            "3 sent, 0 received, 0 lost, 2 errors, 1 still under way, +1 duplicates, 100% loss";
         assert_eq!(counts_text(&counts), text);
         assert_eq!(loss_sentence(&counts), None);
     }

@@ -63,6 +63,8 @@ pub struct Summary<'a> {
     pub seen: u64,
     /// Replies that the delay line could not send.
     pub failed_later: u64,
+    /// Replies that still waited in the delay line, and are lost with it.
+    pub waiting: u64,
     /// The loss that was asked for, if each request was drawn for by itself.
     pub configured: Option<Rate>,
     /// What was asked for, in words.
@@ -111,7 +113,10 @@ impl Summary<'_> {
         }
         let failed = total.failed + self.failed_later;
         if failed > 0 {
-            output::line(&format!("{failed} replies could not be sent"));
+            output::line(&format!("replies that could not be sent: {failed}"));
+        }
+        if self.waiting > 0 {
+            output::line(&format!("replies still held back, and lost: {}", self.waiting));
         }
         output::line(&self.verdict(&total));
     }
@@ -148,6 +153,7 @@ impl Summary<'_> {
         let mut summary = json!({"event": "summary"});
         total.add_to(&mut summary);
         summary["failed"] = json!(total.failed + self.failed_later);
+        summary["waiting"] = json!(self.waiting);
         summary["loss_ci95_low_pct"] = json!(interval.map(|(low, _)| 100.0 * low));
         summary["loss_ci95_high_pct"] = json!(interval.map(|(_, high)| 100.0 * high));
         summary["loss_configured_pct"] = json!(self.configured.map(|rate| 100.0 * rate.get()));

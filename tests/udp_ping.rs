@@ -210,6 +210,20 @@ fn a_delay_does_not_hold_up_the_receiver() {
 }
 
 #[test]
+fn replies_that_wait_when_the_server_ends_are_told() {
+    let mut server = Server::start(SERVER, &["--loss", "0", "--delay", "10m"]);
+    let client = socket();
+    for _ in 0..3 {
+        client.send_to(b"x", server.address).unwrap();
+        server.running.line_with("after 600000 ms");
+    }
+    let ended = server.running.interrupt();
+    assert_eq!(ended.code(), 0);
+    let told = "replies still held back, and lost: 3";
+    assert!(ended.stdout.iter().any(|line| line == told), "{ended:#?}");
+}
+
+#[test]
 fn damage_of_every_kind_is_seen_by_the_client_as_what_it_is() {
     let flags = ["--loss", "0", "--seed", "1", "--duplicate", "20%", "--reorder", "20%"];
     let server = Server::start(SERVER, &[&flags[..], &["--corrupt", "20%", "--json"]].concat());
@@ -303,7 +317,9 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (CLIENT, &["-s", "65508"], "at most 65507"),
         (CLIENT, &["-s", "3"], "35 or more"),
         (CLIENT, &["-s", "-1"], "invalid"),
-        (CLIENT, &["no.such.host.invalid"], "check the spelling"),
+        // Two dots in a row: no resolver is asked for such a name.
+        (CLIENT, &["no..such.host"], "check the spelling"),
+        (CLIENT, &["127.0.0.1:0"], "see its first line"),
         (CLIENT, &["-6", "127.0.0.1"], "leave out -6"),
         (CLIENT, &["-4", "::1"], "leave out -4"),
         (CLIENT, &["-4", "-6", "::1"], "cannot be used with"),

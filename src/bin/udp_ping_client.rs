@@ -83,6 +83,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let mut buffer = vec![0; 65_536];
     let began = Instant::now();
     let mut next_send = began;
+    let mut trouble = None;
 
     while !cli::stopping() {
         let now = Instant::now();
@@ -143,14 +144,21 @@ fn run(args: &Args) -> Result<Exit, String> {
                 }
                 ErrorKind::Interrupted => {}
                 _ if is_refusal(&why) => refused(&mut probes, &reporter, server),
-                _ => return Err(format!("cannot receive from {server}: {}", cause(&why))),
+                _ => {
+                    trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
+                    break;
+                }
             },
         }
     }
 
     reporter.summary("UDP", &probes.counts, &probes.rtts, began.elapsed(), args.histogram);
     let answered = probes.counts.received + probes.counts.late;
-    Ok(if answered > 0 { Exit::Ok } else { Exit::NoReply })
+    match trouble {
+        Some(why) => Err(why),
+        None if answered > 0 => Ok(Exit::Ok),
+        None => Ok(Exit::NoReply),
+    }
 }
 
 /// The size of a request in bytes.

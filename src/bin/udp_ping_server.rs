@@ -124,6 +124,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         forgotten,
         seen: clients.seen(),
         failed_later: line.as_ref().map_or(0, DelayLine::failed),
+        waiting: line.as_ref().map_or(0, DelayLine::waiting),
         configured: plan.independent_loss(),
         plan: &plan.describe(),
     };
