@@ -174,11 +174,17 @@ impl FromStr for Rate {
     }
 }
 
-/// In per cent, with as many decimals as it has but at most two: `30%`, `36.36%`.
+/// In per cent, with as many decimals as it has but at most two: `30%`,
+/// `36.36%`; a very small one with two digits that say something: `0.0001%`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let hundredths = format!("{:.2}", self.0 * 100.0);
-        let short = hundredths.trim_end_matches('0').trim_end_matches('.');
+        let percent = self.0 * 100.0;
+        let decimals = match percent {
+            small if small > 0.0 && small < 0.1 => 1 + (-small.log10()).ceil() as usize,
+            _ => 2,
+        };
+        let text = format!("{percent:.decimals$}");
+        let short = text.trim_end_matches('0').trim_end_matches('.');
         write!(f, "{short}%")
     }
 }
@@ -250,6 +256,8 @@ mod tests {
             ("1", 1.0, "100%"),
             ("100%", 1.0, "100%"),
             ("0.5%", 0.005, "0.5%"),
+            ("1/30000", 1.0 / 30_000.0, "0.0033%"),
+            ("0.0001%", 1e-6, "0.0001%"),
         ] {
             let read: Rate = text.parse().unwrap();
             assert!((read.get() - rate).abs() < 1e-15, "{text}");

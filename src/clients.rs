@@ -65,6 +65,11 @@ impl<T> Clients<T> {
         self.table.remove(&address).map(|client| client.record)
     }
 
+    /// The record of each client in the table, to be changed, in no order.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = (SocketAddr, &mut T)> {
+        self.table.iter_mut().map(|(&address, client)| (address, &mut client.record))
+    }
+
     /// How many clients were seen, the forgotten ones included.
     pub fn seen(&self) -> u64 {
         self.seen

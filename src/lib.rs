@@ -13,6 +13,8 @@
 //! | [`sys`] | what std does not reach, one file an operating system |
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`stats`] | RTT and loss statistics |
+//! | [`runs`] | how likely losses in a row are |
+//! | [`sequence`] | what a receiver learns from sequence numbers |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
@@ -34,6 +36,8 @@ pub mod impair;
 pub mod output;
 pub mod probes;
 pub mod report;
+pub mod runs;
+pub mod sequence;
 pub mod stats;
 pub mod sys;
 pub mod tally;

@@ -162,7 +162,7 @@ impl Reporter {
         if self.json {
             return output::line(&summary_json(counts, rtts).to_string());
         }
-        output::line(&format!("\n--- {} {protocol} ping statistics ---", self.target));
+        output::line(&format!("\n--- {} {protocol} statistics ---", self.target));
         output::line(&format!("{}, time {:.0} ms", counts_text(counts), ms(took)));
         for line in rtt_text(rtts) {
             output::line(&line);

@@ -152,7 +152,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         }
     }
 
-    reporter.summary("UDP", &probes.counts, &probes.rtts, began.elapsed(), args.histogram);
+    reporter.summary("UDP ping", &probes.counts, &probes.rtts, began.elapsed(), args.histogram);
     let answered = probes.counts.received + probes.counts.late;
     match trouble {
         Some(why) => Err(why),

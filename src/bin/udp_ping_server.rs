@@ -73,6 +73,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let mut forgotten = Tally::default();
     // Large enough for every datagram: what does not fit would be cut off.
     let mut buffer = vec![0; 65_536];
+    let mut reply = Vec::new();
 
     while !cli::stopping() {
         let (length, client) = match socket.recv_from(&mut buffer) {
@@ -99,7 +100,8 @@ fn run(args: &Args) -> Result<Exit, String> {
         match fate {
             Fate::Dropped => record.tally.dropped += 1,
             Fate::Replied(treatment) => {
-                let mut reply = request.to_vec();
+                reply.clear();
+                reply.extend_from_slice(request);
                 ping::reply_to(&mut reply);
                 treatment.spoil(&mut reply);
                 let sent = match &line {

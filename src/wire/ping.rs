@@ -13,6 +13,8 @@
 //! request was: a server need not understand it, and the client can tell from
 //! the reply alone which request it answers.
 
+use std::io::Write;
+
 /// The largest datagram that IPv4 can carry: 65,535 bytes, less 20 for the
 /// smallest IP header (RFC 791) and 8 for the UDP header (RFC 768).
 pub const LARGEST: usize = 65_507;
@@ -40,7 +42,8 @@ impl Request<'_> {
     /// The request as bytes, into `buffer`, whose content is replaced.
     pub fn emit(&self, buffer: &mut Vec<u8>) {
         buffer.clear();
-        buffer.extend_from_slice(format!("{WORD} {} {}", self.seq, self.time).as_bytes());
+        // Writing into memory cannot fail.
+        let _ = write!(buffer, "{WORD} {} {}", self.seq, self.time);
         if buffer.len() < self.size {
             buffer.push(b' ');
             let missing = self.size - buffer.len();

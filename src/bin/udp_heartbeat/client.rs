@@ -1,0 +1,352 @@
+//! The watcher: sends beats, and takes the server for dead when too many in a row go unanswered.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use socklab::cli::{self, LOOK_UP, show_duration};
+use socklab::clock::{self, Arrival};
+use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
+use socklab::output::{self, Colour, Painter, printable};
+use socklab::probes::{Answer as Fate, Probes};
+use socklab::report::{Event, Reporter};
+use socklab::sys;
+use socklab::wire::heartbeat::{Answer, Beat};
+
+use crate::NAME;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// HOST, HOST:PORT or [V6]:PORT
+    #[arg(default_value = "127.0.0.1:12002")]
+    server: Endpoint,
+    /// Send so many beats; 0 goes on until Ctrl-C
+    #[arg(short = 'n', long, default_value = "1000", value_parser = cli::count, allow_negative_numbers = true)]
+    count: u64,
+    /// Send one every so often; 0 sends each when the last is answered or timed out
+    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = cli::duration, allow_negative_numbers = true)]
+    interval: Duration,
+    /// Wait so long for an answer
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    timeout: Duration,
+    /// Take the server for dead after so many unanswered beats in a row
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..))]
+    misses: u64,
+    /// Then go on watching, and tell when it comes back
+    #[arg(long)]
+    retry: bool,
+    /// Show only the verdicts and the summary
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+    /// Use IPv4
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6
+    #[arg(short = '6')]
+    ipv6: bool,
+}
+
+/// How a watch ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All beats were sent, and the server is not taken for dead.
+    Completed,
+    AssumedDown,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> ExitCode {
+        ExitCode::from(match verdict {
+            Verdict::Completed => 0,
+            Verdict::AssumedDown => 3,
+        })
+    }
+}
+
+pub fn run(args: &Args) -> Result<Verdict, String> {
+    let server = args.server.resolve(12002, Family::from_flags(args.ipv4, args.ipv6))?;
+    let socket = connect_udp(server)?;
+    sys::stamp_arrivals(&socket);
+    cli::stop_on_ctrl_c()?;
+
+    let reporter = Reporter::new(args.json, args.quiet, &server.to_string());
+    let text = format!(
+        "HEARTBEAT {server}: timeout {}, down after {} misses in a row",
+        show_duration(args.timeout),
+        args.misses
+    );
+    reporter.start(
+        &text,
+        &json!({
+            "event": "start",
+            "program": NAME,
+            "server": server.to_string(),
+            "count": args.count,
+            "interval_ms": args.interval.as_secs_f64() * 1e3,
+            "timeout_ms": args.timeout.as_secs_f64() * 1e3,
+            "misses": args.misses,
+        }),
+    );
+
+    let mut probes = Probes::new(args.timeout);
+    let mut watch = Watch::new(args);
+    let mut clocks = Clocks::default();
+    let mut buffer = vec![0; 65_536];
+    let began = Instant::now();
+    let mut next_send = began;
+    let mut trouble = None;
+
+    while !cli::stopping() {
+        let now = Instant::now();
+        let all_sent = args.count != 0 && probes.counts.sent == args.count;
+        let waiting = probes.next_timeout().is_some();
+        if (all_sent && !waiting) || (watch.down && !args.retry) {
+            break;
+        }
+
+        let free = !waiting || !args.interval.is_zero();
+        if free && now >= next_send && !all_sent {
+            let (seq, stamp) = (probes.next_seq(), clock::now());
+            // At once after the stamp: what lies between the two would count
+            // as a difference of the clocks.
+            let sent = Instant::now();
+            let beat = Beat { seq, sent: stamp.as_microsecond() as f64 / 1e6 };
+            match socket.send(beat.emit().as_bytes()) {
+                Ok(_) => probes.sent(sent, stamp),
+                // The error of an earlier beat; this one has its turn again.
+                Err(why) if why.kind() == ErrorKind::ConnectionRefused => {
+                    refused(&mut probes, &reporter, &mut watch, server.is_ipv4());
+                    continue;
+                }
+                Err(why) => {
+                    let seq = probes.not_sent(sent, stamp);
+                    reporter.event(&Event::NotSent { seq, why: &cause(&why) });
+                    watch.missed(seq, &reporter);
+                    next_send = now + LOOK_UP;
+                }
+            }
+            next_send = (next_send + args.interval).max(now);
+            if watch.down {
+                // Whoever seems to be dead is not asked as fast as possible.
+                next_send = next_send.max(now + args.timeout);
+            }
+        }
+
+        let mut until = now + LOOK_UP;
+        if let Some(timeout) = probes.next_timeout() {
+            until = until.min(timeout);
+        }
+        if !all_sent && next_send > now {
+            until = until.min(next_send);
+        }
+        let asked = Instant::now();
+        match sys::receive(&socket, &mut buffer, until.saturating_duration_since(asked)) {
+            Ok((length, stamp)) => {
+                let arrival = Arrival::new(stamp);
+                let packet = &buffer[..length];
+                let Some(answer) = Answer::parse(packet) else {
+                    probes.counts.foreign += 1;
+                    malformed(&reporter, packet);
+                    continue;
+                };
+                match probes.answered(answer.seq, &arrival) {
+                    Fate::Foreign => reporter.event(&Event::Foreign { packet }),
+                    Fate::Reply(rtt) => {
+                        clocks.compare(rtt, answer.diff);
+                        show(&reporter, &answer, rtt, length);
+                        watch.alive(answer.seq, &reporter);
+                    }
+                    fate => {
+                        let event = Event::Answer {
+                            seq: answer.seq,
+                            answer: fate,
+                            bytes: length,
+                            ttl: None,
+                        };
+                        reporter.event(&event);
+                        // Late as it is, a dead server did not send it.
+                        watch.alive(answer.seq, &reporter);
+                    }
+                }
+            }
+            Err(why) => match why.kind() {
+                ErrorKind::WouldBlock => {
+                    while let Some(seq) = probes.timed_out(asked) {
+                        reporter.event(&Event::Timeout { seq, after: args.timeout });
+                        watch.missed(seq, &reporter);
+                    }
+                }
+                ErrorKind::Interrupted => {}
+                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+                    refused(&mut probes, &reporter, &mut watch, server.is_ipv4());
+                }
+                _ => {
+                    trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
+                    break;
+                }
+            },
+        }
+    }
+
+    reporter.summary("heartbeat", &probes.counts, &probes.rtts, began.elapsed(), false);
+    if !args.json {
+        clocks.print();
+    }
+    match trouble {
+        Some(why) => Err(why),
+        None if watch.down => Ok(Verdict::AssumedDown),
+        None => Ok(Verdict::Completed),
+    }
+}
+
+/// The judgement: misses in a row, and the last sign of life.
+struct Watch {
+    misses: u64,
+    painter: Painter,
+    in_a_row: u64,
+    /// When the server was last heard, or when the watch began.
+    last_life: Instant,
+    ever_alive: bool,
+    down: bool,
+}
+
+impl Watch {
+    fn new(args: &Args) -> Watch {
+        Watch {
+            misses: args.misses,
+            painter: Painter::for_stdout(),
+            in_a_row: 0,
+            last_life: Instant::now(),
+            ever_alive: false,
+            down: false,
+        }
+    }
+
+    fn missed(&mut self, seq: u64, reporter: &Reporter) {
+        self.in_a_row += 1;
+        if self.down || self.in_a_row < self.misses {
+            return;
+        }
+        self.down = true;
+        let silent = self.last_life.elapsed().as_secs_f64();
+        if reporter.json {
+            let event = json!({
+                "event": "down",
+                "seq": seq,
+                "misses": self.in_a_row,
+                "silent_s": silent,
+                "ever_alive": self.ever_alive,
+            });
+            return output::line(&event.to_string());
+        }
+        let since = match self.ever_alive {
+            true => format!("{silent:.3} s after the last sign of life"),
+            false => format!("no sign of life in {silent:.3} s"),
+        };
+        let text = format!(
+            "server assumed down after beat {seq}: {} unanswered in a row, {since}",
+            self.in_a_row
+        );
+        output::line(&self.painter.paint(Colour::Red, &text));
+    }
+
+    fn alive(&mut self, seq: u64, reporter: &Reporter) {
+        let outage = self.last_life.elapsed().as_secs_f64();
+        if self.down && reporter.json {
+            let event = json!({"event": "recovered", "seq": seq, "outage_s": outage});
+            output::line(&event.to_string());
+        } else if self.down {
+            let text = format!("server is back with beat {seq}, after {outage:.3} s of silence");
+            output::line(&self.painter.paint(Colour::Green, &text));
+        }
+        (self.in_a_row, self.down, self.ever_alive) = (0, false, true);
+        self.last_life = Instant::now();
+    }
+}
+
+fn refused(probes: &mut Probes, reporter: &Reporter, watch: &mut Watch, ipv4: bool) {
+    // RFC 792 for IPv4; RFC 4443, section 3.1, for IPv6.
+    let (kind, code) = if ipv4 { (3, 3) } else { (1, 4) };
+    if let Some(seq) = probes.refused() {
+        let meaning = "port unreachable: no program listens there";
+        reporter.event(&Event::IcmpError { seq, kind, code, meaning, from: None });
+        watch.missed(seq, reporter);
+    }
+}
+
+fn malformed(reporter: &Reporter, packet: &[u8]) {
+    if reporter.quiet {
+        return;
+    }
+    let text = printable(packet, 40);
+    output::line(&match reporter.json {
+        true => json!({"event": "malformed", "seq": null, "text": text}).to_string(),
+        false => format!("malformed answer from {}: {text}", reporter.target),
+    });
+}
+
+/// A beat's answer in time, with what it says about the clocks.
+fn show(reporter: &Reporter, answer: &Answer, rtt: Duration, bytes: usize) {
+    if reporter.quiet {
+        return;
+    }
+    let (seq, rtt_ms, diff_ms) = (answer.seq, rtt.as_secs_f64() * 1e3, answer.diff * 1e3);
+    let (offset_ms, bound_ms) = (diff_ms - rtt_ms / 2.0, rtt_ms / 2.0);
+    if reporter.json {
+        let event = json!({
+            "event": "reply",
+            "seq": seq,
+            "rtt_ms": rtt_ms,
+            "bytes": bytes,
+            "from": reporter.target,
+            "diff_ms": diff_ms,
+            "offset_ms": offset_ms,
+            "offset_bound_ms": bound_ms,
+        });
+        output::line(&event.to_string());
+    } else {
+        output::line(&format!(
+            "beat {seq}: time={rtt_ms:.3} ms diff={diff_ms:.3} ms offset={offset_ms:+.3} ms \
+             (give or take {bound_ms:.3})"
+        ));
+    }
+}
+
+/// What all answers together say about the server's clock.
+#[derive(Default)]
+struct Clocks {
+    /// RTT and DIFF, in milliseconds, of the answer with the shortest RTT: the
+    /// shorter the RTT, the closer the bounds.
+    best: Option<(f64, f64)>,
+    negative: u64,
+}
+
+impl Clocks {
+    fn compare(&mut self, rtt: Duration, diff: f64) {
+        let rtt = rtt.as_secs_f64() * 1e3;
+        if self.best.is_none_or(|(shortest, _)| rtt < shortest) {
+            self.best = Some((rtt, diff * 1e3));
+        }
+        self.negative += u64::from(diff < 0.0);
+    }
+
+    fn print(&self) {
+        let Some((rtt, diff)) = self.best else { return };
+        output::line(&format!(
+            "server's clock minus ours: {:+.3} ms, give or take {:.3} (beat with the shortest RTT)",
+            diff - rtt / 2.0,
+            rtt / 2.0
+        ));
+        if self.negative > 0 {
+            output::line(&format!(
+                "diff was negative in {} answers: not a way of negative length, but a server's \
+                 clock behind ours",
+                self.negative
+            ));
+        }
+    }
+}

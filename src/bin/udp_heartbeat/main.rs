@@ -1,0 +1,56 @@
+//! A heartbeat over UDP: a client that tells whether its server is alive.
+//!
+//! ```text
+//! cargo run -q --bin udp_heartbeat -- server
+//! cargo run -q --bin udp_heartbeat -- client -n 30
+//! cargo run -q --bin udp_heartbeat -- predict --loss 30% --misses 3
+//! ```
+//!
+//! The client sends beats and counts how many in a row went unanswered; after
+//! three it takes the server for dead. The server keeps an eye on its clients
+//! in turn. `predict` works out how often such a verdict is wrong. Sheet:
+//! labs/02-heartbeat.md.
+//!
+//! New here: silence is judged. And two clocks meet in one packet, which is
+//! enough to tell by how much they differ, but not exactly.
+
+mod client;
+mod predict;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use socklab::cli;
+
+const NAME: &str = "udp_heartbeat";
+
+/// Watch over a server by UDP, and learn how often the watch is wrong
+#[derive(Parser)]
+#[command(version, name = NAME)]
+struct Args {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Answer beats, some of them, and watch over the clients
+    Server(server::Args),
+    /// Send beats until the server seems to be down; exit status 3 if so
+    Client(client::Args),
+    /// Work out how often a healthy server is declared down
+    Predict(predict::Args),
+}
+
+fn main() -> ExitCode {
+    let args: Args = cli::parse(NAME);
+    match &args.part {
+        Part::Server(args) => cli::finish(NAME, server::run(args)),
+        Part::Client(args) => match client::run(args) {
+            Ok(verdict) => verdict.into(),
+            Err(why) => cli::finish(NAME, Err(why)),
+        },
+        Part::Predict(args) => cli::finish(NAME, predict::run(args)),
+    }
+}
