@@ -156,9 +156,12 @@ impl Server {
     }
 
     pub fn start_at(bind: &str, name: &str, args: &[&str]) -> Server {
-        let mut all = vec!["--bind", bind];
-        all.extend(args);
-        let mut running = Running::start(name, &all);
+        Server::start_command(name, &[&["--bind", bind], args].concat())
+    }
+
+    /// Starts `name` with these arguments, which name an address.
+    pub fn start_command(name: &str, args: &[&str]) -> Server {
+        let mut running = Running::start(name, args);
         let first = running.line();
         let address = listening(&first).unwrap_or_else(|| panic!("no address in {first:?}"));
         Server { running, address }
