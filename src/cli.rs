@@ -51,6 +51,13 @@ pub fn parse<Args: Parser>(program: &str) -> Args {
         Ok(args) => args,
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let command = Args::command();
+                let names: Vec<&str> =
+                    command.get_subcommands().map(|sub| sub.get_name()).collect();
+                output::complain(program, &format!("say which: {}; see --help", names.join(", ")));
+                std::process::exit(2)
+            }
             _ => {
                 output::complain(program, &one_line(&error.render().to_string()));
                 std::process::exit(2)

@@ -4,6 +4,7 @@
 //! | sheet | programs | what they introduce |
 //! | --- | --- | --- |
 //! | `labs/01-udp-ping.md` | `udp_ping_server`, `udp_ping_client` | datagrams, timeouts, sequence numbers, statistics |
+//! | `labs/02-heartbeat.md` | `udp_heartbeat` | judging silence, probabilities of runs, two clocks |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!

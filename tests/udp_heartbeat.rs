@@ -267,7 +267,7 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
     let taken = server(&[]);
     let taken = taken.at();
     let cases: &[(&[&str], &str)] = &[
-        (&[], "server"),
+        (&[], "server, client, predict"),
         (&["watch"], "unrecognized subcommand"),
         (&["server", "--bind", &taken], "--bind 127.0.0.1:0"),
         (&["server", "--silence", "0"], "longer than 0"),
