@@ -25,6 +25,16 @@ pub enum Event<'a> {
     Foreign { packet: &'a [u8] },
 }
 
+impl Event<'_> {
+    /// What a connected UDP socket's ECONNREFUSED stands for: RFC 792 for
+    /// IPv4; RFC 4443, section 3.1, for IPv6. Who sent it, the socket does not say.
+    pub fn port_unreachable(seq: u64, ipv4: bool) -> Event<'static> {
+        let (kind, code) = if ipv4 { (3, 3) } else { (1, 4) };
+        let meaning = "port unreachable: no program listens there";
+        Event::IcmpError { seq, kind, code, meaning, from: None }
+    }
+}
+
 /// Writes events to stdout, as text or as JSON lines.
 #[derive(Debug)]
 pub struct Reporter {

@@ -33,7 +33,7 @@ const NAME: &str = "udp_ping_client";
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
-    /// HOST, HOST:PORT or [V6]:PORT
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`
     #[arg(default_value = "127.0.0.1:12000")]
     server: Endpoint,
     /// Send so many requests; 0 goes on until Ctrl-C
@@ -212,11 +212,8 @@ fn is_refusal(why: &io::Error) -> bool {
 }
 
 fn refused(probes: &mut Probes, reporter: &Reporter, server: SocketAddr) {
-    // RFC 792 for IPv4; RFC 4443, section 3.1, for IPv6.
-    let (kind, code) = if server.is_ipv4() { (3, 3) } else { (1, 4) };
     if let Some(seq) = probes.refused() {
-        let meaning = "port unreachable: no program listens there";
-        reporter.event(&Event::IcmpError { seq, kind, code, meaning, from: None });
+        reporter.event(&Event::port_unreachable(seq, server.is_ipv4()));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::NAME;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// HOST, HOST:PORT or [V6]:PORT
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`
     #[arg(default_value = "127.0.0.1:12002")]
     server: Endpoint,
     /// Send so many beats; 0 goes on until Ctrl-C
@@ -269,11 +269,8 @@ impl Watch {
 }
 
 fn refused(probes: &mut Probes, reporter: &Reporter, watch: &mut Watch, ipv4: bool) {
-    // RFC 792 for IPv4; RFC 4443, section 3.1, for IPv6.
-    let (kind, code) = if ipv4 { (3, 3) } else { (1, 4) };
     if let Some(seq) = probes.refused() {
-        let meaning = "port unreachable: no program listens there";
-        reporter.event(&Event::IcmpError { seq, kind, code, meaning, from: None });
+        reporter.event(&Event::port_unreachable(seq, ipv4));
         watch.missed(seq, reporter);
     }
 }
