@@ -41,7 +41,7 @@ fn our_client_pings_the_classic_server() {
     }
     let mut server = classic("udp_ping_server.py", &["1"]);
     let address = format!("127.0.0.1:{}", server.line());
-    let events = run(CLIENT, &[&address, "--json", "-n", "20", "-W", "300ms"]).events();
+    let events = run(CLIENT, &[&address, "--json", "-n", "20", "-W", "500ms"]).events();
     let fates: Vec<String> = (0..20).map(|_| server.line()).collect();
     let numbers = |fate: &str| -> Vec<u64> {
         (1..).zip(&fates).filter(|(_, said)| *said == fate).map(|(number, _)| number).collect()

@@ -61,7 +61,7 @@ fn all_beats_are_answered_and_the_clocks_agree_within_the_bounds() {
 fn a_healthy_server_is_declared_down_by_chance_always_after_the_same_beat() {
     for _ in 0..2 {
         let server = server(&["--seed", "11"]);
-        let ended = client(&server.at(), &["--json", "-W", "200ms"]);
+        let ended = client(&server.at(), &["--json", "-W", "500ms"]);
         assert_eq!(ended.code(), 3);
         let events = ended.events();
         assert_eq!(seqs(&events, "down"), [12]);

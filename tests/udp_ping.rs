@@ -58,7 +58,7 @@ fn a_seed_loses_the_same_pings_every_time_and_a_second_client_loses_others() {
     for _ in 0..2 {
         let server = Server::start(SERVER, &["--seed", "3"]);
         for lost in [vec![2, 3, 9], vec![7, 8]] {
-            let client = run(CLIENT, &[&server.at(), "--json", "-W", "200ms"]);
+            let client = run(CLIENT, &[&server.at(), "--json", "-W", "500ms"]);
             assert_eq!(seqs(&client.events(), "timeout"), lost);
         }
     }
@@ -68,7 +68,7 @@ fn a_seed_loses_the_same_pings_every_time_and_a_second_client_loses_others() {
 fn listed_requests_are_dropped_for_each_client_anew() {
     let server = Server::start(SERVER, &["--drop", "2,5,9"]);
     for _ in 0..2 {
-        let client = run(CLIENT, &[&server.at(), "--json", "-W", "200ms"]);
+        let client = run(CLIENT, &[&server.at(), "--json", "-W", "500ms"]);
         assert_eq!(seqs(&client.events(), "timeout"), [2, 5, 9]);
     }
 }
