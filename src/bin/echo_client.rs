@@ -81,7 +81,9 @@ fn run(args: &Args) -> Result<Exit, String> {
     if !args.tcp {
         report.start(bytes, args.timeout);
         let messages = messages.unwrap_or_else(Messages::typed);
-        return exchange_datagrams(server, messages, args.timeout, &mut report);
+        let done = exchange_datagrams(server, messages, args.timeout, &mut report);
+        let exit = report.summary();
+        return done.map(|()| exit);
     }
     if bytes == Some(0) {
         return Err("an empty message is nothing at all in a stream; leave out --tcp".into());
@@ -89,7 +91,10 @@ fn run(args: &Args) -> Result<Exit, String> {
     let Some(stream) = connect(server, args.timeout)? else { return Ok(Exit::NoReply) };
     report.start(bytes, args.timeout);
     match messages {
-        Some(messages) => exchange_messages(&stream, messages, args.timeout, &mut report),
+        Some(messages) => {
+            exchange_messages(&stream, messages, args.timeout, &mut report)?;
+            Ok(report.summary())
+        }
         None => exchange_streams(&stream, args.timeout, &mut report),
     }
 }
@@ -100,7 +105,7 @@ fn exchange_datagrams(
     mut messages: Messages,
     timeout: Duration,
     report: &mut Report,
-) -> Result<Exit, String> {
+) -> Result<(), String> {
     let mut buffer = vec![0; 65_536];
     while let Some(message) = messages.take()? {
         // An echo has no number that would tell whose answer it is. So every
@@ -126,7 +131,7 @@ fn exchange_datagrams(
                     let rtt = Arrival::new(stamp).since(sent);
                     break (bytes, Verdict::of(&message, &buffer[..bytes], rtt));
                 }
-                Err(_) if cli::stopping() => return Ok(report.summary()),
+                Err(_) if cli::stopping() => return Ok(()),
                 Err(why) => match why.kind() {
                     ErrorKind::WouldBlock if left.is_zero() => {
                         break (0, Verdict::NoAnswer { after: timeout });
@@ -143,7 +148,7 @@ fn exchange_datagrams(
         };
         report.verdict(&buffer[..bytes], &verdict);
     }
-    Ok(report.summary())
+    Ok(())
 }
 
 /// Over TCP with --message: the same, but all on one connection.
@@ -152,7 +157,7 @@ fn exchange_messages(
     mut messages: Messages,
     timeout: Duration,
     report: &mut Report,
-) -> Result<Exit, String> {
+) -> Result<(), String> {
     // A server that reads nothing is not written to for ever.
     stream
         .set_write_timeout(Some(timeout))
@@ -168,7 +173,7 @@ fn exchange_messages(
         let verdict = match outcome {
             Ok(()) => Verdict::of(&message, &answer, rtt),
             Err(why) => match why.kind() {
-                ErrorKind::Interrupted => return Ok(report.summary()),
+                ErrorKind::Interrupted => return Ok(()),
                 _ if is_timeout(&why) => Verdict::NoAnswer { after: timeout },
                 _ => Verdict::Closed { why: cause(&why) },
             },
@@ -176,7 +181,7 @@ fn exchange_messages(
         report.verdict(&answer, &verdict);
         if !matches!(verdict, Verdict::Equal { .. }) {
             // Which byte answers which is no longer known.
-            return Ok(report.summary());
+            return Ok(());
         }
     }
     // That was all, so it should be all that comes back, too: wait for the end.
@@ -184,7 +189,7 @@ fn exchange_messages(
     let mut surplus = Vec::new();
     let _ = read_answer(stream, &mut surplus, 1, Instant::now() + timeout);
     report.surplus(&surplus);
-    Ok(report.summary())
+    Ok(())
 }
 
 /// Reads so many bytes, in however many pieces they come: a stream has no messages.
@@ -256,13 +261,12 @@ fn exchange_streams(
             Err(why) => break Some(format!("cannot receive: {}", cause(&why))),
         }
     };
+    let exit = report.stream(&in_flight.flow(), first.as_ref(), trouble.as_deref());
     // The sender may still wait for stdin, and then ends with the process.
-    if sender.is_finished()
-        && let Ok(Err(why)) = sender.join()
-    {
-        return Err(format!("cannot read stdin: {}", cause(&why)));
+    match sender.is_finished().then(|| sender.join()) {
+        Some(Ok(Err(why))) => Err(format!("cannot read stdin: {}", cause(&why))),
+        _ => Ok(exit),
     }
-    Ok(report.stream(&in_flight.flow(), first.as_ref(), trouble.as_deref()))
 }
 
 /// Sends stdin to its end, and says so to the server.

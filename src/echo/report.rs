@@ -152,7 +152,8 @@ impl Report {
     }
 
     fn text(&self, seq: u64, bytes: usize, verdict: &Verdict) -> (Colour, String) {
-        let head = format!("{bytes} bytes from {}: seq={seq}", self.server);
+        let from = &self.server;
+        let head = format!("{bytes} bytes from {from}: seq={seq}");
         match verdict {
             Verdict::Equal { rtt } => {
                 (Colour::Green, format!("{head} equal, time={:.3} ms", ms(*rtt)))
@@ -167,9 +168,12 @@ impl Report {
             }
             Verdict::Refused { kind, code } => {
                 let icmp = format!("(ICMP type {kind}, code {code})");
-                (Colour::Red, format!("from {}: seq={seq} {REFUSED} {icmp}", self.server))
+                (Colour::Red, format!("from {from}: seq={seq} {REFUSED} {icmp}"))
             }
-            Verdict::Closed { why } => (Colour::Red, format!("{head} and then: {why}")),
+            Verdict::Closed { why } => {
+                let text = format!("from {from}: seq={seq} broken off after {bytes} bytes: {why}");
+                (Colour::Red, text)
+            }
             Verdict::NotSent { why } => {
                 (Colour::Red, format!("seq={seq} could not be sent: {why}"))
             }
