@@ -557,6 +557,22 @@ fn over_tcp_every_kind_of_wrong_answer_is_told() {
 }
 
 #[test]
+fn a_server_that_ends_before_the_input_does_is_told() {
+    let at = serve_one(|mut stream| {
+        let mut line = [0; 5];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(&line).unwrap();
+    });
+    let mut client = client_in_a_pipe(&[&at, "--tcp"]);
+    // Held open: more could be typed.
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(b"line\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"line\n"[..]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ended the stream too early"));
+}
+
+#[test]
 fn silence_is_told_as_no_answer() {
     let silent = socket();
     let at = silent.local_addr().unwrap().to_string();

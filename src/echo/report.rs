@@ -288,7 +288,8 @@ impl Report {
                 output::complain(self.program, &sum);
             }
         }
-        match first.is_none() && sent == returned {
+        let whole = trouble.is_none() || flow.finished;
+        match first.is_none() && sent == returned && whole {
             true => Exit::Ok,
             false => Exit::NoReply,
         }
