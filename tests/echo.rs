@@ -752,6 +752,22 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
 }
 
 #[test]
+fn stdin_that_cannot_be_read_is_an_error() {
+    let server = Server::start(SERVER, &["-q"]);
+    for protocol in [&[][..], &["--tcp"]] {
+        let output = Command::new(program(CLIENT))
+            .arg(server.at())
+            .args(protocol)
+            .stdin(std::fs::File::open("/").unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("cannot read stdin: is a directory"), "{said}");
+    }
+}
+
+#[test]
 fn the_help_says_why_echo_must_not_face_the_open_internet() {
     let help = run(SERVER, &["--help"]).stdout.join(" ");
     assert!(help.contains("open internet") && help.contains("RFC 862"), "{help}");

@@ -116,11 +116,15 @@ fn exchange_datagrams(
         report.sending();
         let sent = Instant::now();
         if let Err(why) = socket.send(&message) {
+            // RFC 768 and 791: 65,535 less both headers; RFC 8200: less UDP's.
             let most = if server.is_ipv4() { 65_507 } else { 65_527 };
-            let why = match message.len() > most {
-                true => format!("{}: a datagram carries at most {most} bytes", cause(&why)),
-                false => cause(&why),
-            };
+            let mut why = cause(&why);
+            if message.len() > most {
+                why += &format!(": a datagram carries at most {most} bytes");
+            } else {
+                // What fails at once would fail a million times a second.
+                thread::sleep(LOOK_UP);
+            }
             report.verdict(b"", &Verdict::NotSent { why });
             continue;
         }
@@ -262,8 +266,8 @@ fn exchange_streams(
         }
     };
     let exit = report.stream(&in_flight.flow(), first.as_ref(), trouble.as_deref());
-    // The sender may still wait for stdin, and then ends with the process.
-    match sender.is_finished().then(|| sender.join()) {
+    // A sender that still waits for stdin ends with the process.
+    match in_flight.flow().finished.then(|| sender.join()) {
         Some(Ok(Err(why))) => Err(format!("cannot read stdin: {}", cause(&why))),
         _ => Ok(exit),
     }

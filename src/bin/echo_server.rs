@@ -140,13 +140,13 @@ fn open(
                 let both = listener.local_addr().map_err(no_address)?;
                 return Ok((socket, Some(listener), both));
             }
-            // Port 0: what is free for UDP need not be free for TCP.
-            Err(why)
-                if why.kind() == ErrorKind::AddrInUse
-                    && udp
-                    && address.port() == 0
-                    && attempts < 100 => {}
-            Err(why) => return Err(cannot_listen(both, 't', &why)),
+            Err(why) => {
+                // With port 0, what is free for UDP need not be free for TCP.
+                let taken = why.kind() == ErrorKind::AddrInUse;
+                if !(taken && udp && address.port() == 0 && attempts < 100) {
+                    return Err(cannot_listen(both, 't', &why));
+                }
+            }
         }
     }
 }
