@@ -203,12 +203,14 @@ impl ServerLog {
         }
         output::line(&format!("\n--- {server} echoed ---"));
         output::line(&format!(
-            "UDP: {datagrams} datagrams, {echoed} echoed, {ignored} ignored, {failed} failed, \
-             {datagram_bytes} bytes echoed"
+            "UDP: {}, {echoed} echoed, {ignored} ignored, {failed} failed, \
+             {datagram_bytes} bytes echoed",
+            several(datagrams, "datagram")
         ));
         output::line(&format!(
-            "TCP: {connections} connections, {open} still open, {turned_away} turned away, \
-             {stream_bytes} bytes echoed on those closed"
+            "TCP: {}, {open} still open, {turned_away} turned away, \
+             {stream_bytes} bytes echoed on those closed",
+            several(connections, "connection")
         ));
     }
 
@@ -227,4 +229,9 @@ impl ServerLog {
     fn lock(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `1 datagram`, `2 datagrams`.
+fn several(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
