@@ -35,3 +35,4 @@ bless:
 
 bench:
 	cargo bench --quiet --bench udp_ping
+	cargo bench --quiet --bench echo

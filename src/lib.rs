@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `labs/01-udp-ping.md` | `udp_ping_server`, `udp_ping_client` | datagrams, timeouts, sequence numbers, statistics |
 //! | `labs/02-heartbeat.md` | `udp_heartbeat` | judging silence, probabilities of runs, two clocks |
+//! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
@@ -26,11 +27,13 @@
 //! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`report`] | what a pinger tells, as text or as JSON |
 //! | [`tally`] | what a server tells at its end |
+//! | [`echo`] | comparing, the stop word, and what the echo programs tell |
 
 pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod delay;
+pub mod echo;
 pub mod endpoint;
 pub mod histogram;
 pub mod impair;

@@ -9,8 +9,13 @@ use std::io::{self, IsTerminal, Write};
 /// there is nobody left to tell. When the disk is full it says so and ends
 /// with status 2.
 pub fn line(text: &str) {
+    bytes(format!("{text}\n").as_bytes());
+}
+
+/// Writes bytes to stdout as they are, and ends as [`line()`] does when it cannot.
+pub fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(bytes).and_then(|()| out.flush());
     match written {
         Ok(()) => {}
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),

@@ -1,0 +1,268 @@
+//! An echo server: what comes in goes back, over UDP and over TCP.
+//!
+//! ```text
+//! cargo run -q --bin echo_server
+//! cargo run -q --bin echo_server -- --tcp --stop-word Goodbye
+//! ```
+//!
+//! You see each datagram, and each connection as it begins and ends; on Ctrl-C
+//! the totals. It keeps nothing of a sender of datagrams. A connection takes a
+//! thread and 16 KiB, and there are at most --max-clients of them.
+//! Sheet: labs/04-echo.md.
+//!
+//! New here: both protocols in one program, on one port number, which they do
+//! not share: each has ports of its own. And a stream that is echoed while it
+//! comes, and ends on one side before the other.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::echo::server_log::{End, Fate, ServerLog};
+use socklab::echo::stop_word::{StopWord, Watch};
+use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::output;
+
+const NAME: &str = "echo_server";
+
+/// Send back whatever comes in, over UDP and TCP
+#[derive(Parser)]
+#[command(version, name = NAME, after_help = "\
+Keep it off the open internet. A datagram's sender can be forged: one datagram \
+that seems to come from another echo server makes the two answer each other \
+for ever (RFC 862 does not prevent it). So a datagram from port 7, the port of \
+echo, or from this server's own port is not answered; but other services \
+answer everything, too.")]
+struct Args {
+    /// Listen on this address; port 0 picks one that is free for both
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10100")]
+    bind: Endpoint,
+    /// Only UDP, unless --tcp is given as well
+    #[arg(long)]
+    udp: bool,
+    /// Only TCP, unless --udp is given as well
+    #[arg(long)]
+    tcp: bool,
+    /// Let every client end the server with this word, as a datagram or a line
+    #[arg(long, value_name = "WORD")]
+    stop_word: Option<StopWord>,
+    /// So many TCP connections at once; one more is closed right away
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    max_clients: u32,
+    /// Close a TCP connection on which nothing moves for so long
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    idle_timeout: Duration,
+    /// Show only the totals at the end
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    let (udp, tcp) = (args.udp || !args.tcp, args.tcp || !args.udp);
+    let address = args.bind.resolve(10100, Family::Any)?;
+    let (socket, listener, address) = open(address, udp, tcp)?;
+    cli::stop_on_ctrl_c()?;
+
+    let server = Arc::new(Server {
+        address,
+        stop_word: args.stop_word.clone(),
+        most: args.max_clients as usize,
+        idle_timeout: args.idle_timeout,
+        stopped: AtomicBool::new(false),
+        log: ServerLog::new(args.json, args.quiet),
+    });
+    server.log.listening(NAME, address, (udp, tcp), args.stop_word.as_ref());
+    if let Some(socket) = socket {
+        let server = Arc::clone(&server);
+        spawn(move || serve_datagrams(&socket, &server))?;
+    }
+    if let Some(listener) = listener {
+        let server = Arc::clone(&server);
+        spawn(move || serve_connections(&listener, &server))?;
+    }
+
+    // Those threads block in recv_from, accept and read for as long as nobody
+    // comes. They end with the process, and so do their sockets, when this
+    // thread returns: no connection, however slow, can hold up the end.
+    while !cli::stopping() && !server.stopped.load(Ordering::SeqCst) {
+        thread::sleep(LOOK_UP);
+    }
+    server.log.summary(address);
+    Ok(Exit::Ok)
+}
+
+/// What all the threads share.
+struct Server {
+    address: SocketAddr,
+    stop_word: Option<StopWord>,
+    most: usize,
+    idle_timeout: Duration,
+    stopped: AtomicBool,
+    log: ServerLog,
+}
+
+/// Opens both sockets, or one of them, and tells their address.
+fn open(
+    address: SocketAddr,
+    udp: bool,
+    tcp: bool,
+) -> Result<(Option<UdpSocket>, Option<TcpListener>, SocketAddr), String> {
+    let no_address = |why: io::Error| format!("the socket has no address: {why}");
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut both = address;
+        let mut socket = None;
+        if udp {
+            let bound =
+                UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
+            both = bound.local_addr().map_err(no_address)?;
+            socket = Some(bound);
+        }
+        if !tcp {
+            return Ok((socket, None, both));
+        }
+        match TcpListener::bind(both) {
+            Ok(listener) => {
+                let both = listener.local_addr().map_err(no_address)?;
+                return Ok((socket, Some(listener), both));
+            }
+            Err(why) => {
+                // With port 0, what is free for UDP need not be free for TCP.
+                let taken = why.kind() == ErrorKind::AddrInUse;
+                if !(taken && udp && address.port() == 0 && attempts < 100) {
+                    return Err(cannot_listen(both, 't', &why));
+                }
+            }
+        }
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = thread::Builder::new().spawn(work);
+    thread.map(drop).map_err(|why| format!("cannot start a thread: {}", cause(&why)))
+}
+
+fn serve_datagrams(socket: &UdpSocket, server: &Server) {
+    // Large enough for every datagram: what does not fit would be cut off.
+    let mut buffer = vec![0; 65_536];
+    loop {
+        let (length, client) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            // On Windows a client that is gone.
+            Err(why) if why.kind() == ErrorKind::ConnectionReset => continue,
+            Err(why) => {
+                output::complain(NAME, &format!("cannot receive: {}; trying on", cause(&why)));
+                thread::sleep(LOOK_UP);
+                continue;
+            }
+        };
+        let message = &buffer[..length];
+        // Another echo server would send the answer back, and so would we.
+        let fate = if client.port() == 7 || client.port() == server.address.port() {
+            Fate::Ignored
+        } else {
+            match socket.send_to(message, client) {
+                Ok(_) => Fate::Echoed,
+                Err(_) => Fate::Failed,
+            }
+        };
+        server.log.datagram(client, message, fate);
+        let stop = server.stop_word.as_ref().is_some_and(|word| word.is(message));
+        if stop && fate == Fate::Echoed {
+            return server.stop(client);
+        }
+    }
+}
+
+fn serve_connections(listener: &TcpListener, server: &Arc<Server>) {
+    loop {
+        let (stream, client) = match listener.accept() {
+            Ok(accepted) => accepted,
+            // The client took it back before we came to it.
+            Err(why) if why.kind() == ErrorKind::ConnectionAborted => continue,
+            Err(why) => {
+                output::complain(NAME, &format!("cannot accept: {}; trying on", cause(&why)));
+                thread::sleep(LOOK_UP);
+                continue;
+            }
+        };
+        if server.log.open() >= server.most {
+            // Dropping the stream closes the connection.
+            drop(stream);
+            server.log.turned_away(client);
+            continue;
+        }
+        server.log.connected(client);
+        let shared = Arc::clone(server);
+        let begun = spawn(move || {
+            let (bytes, end) = echo(stream, &shared);
+            shared.log.closed(client, bytes, &end);
+            if matches!(end, End::StopWord) {
+                shared.stop(client);
+            }
+        });
+        if let Err(why) = begun {
+            server.log.closed(client, 0, &End::NoThread(why));
+        }
+    }
+}
+
+/// Sends back what a connection brings until it ends: how many bytes that
+/// were, and what ended it.
+fn echo(stream: TcpStream, server: &Server) -> (u64, End) {
+    let mut bytes = 0;
+    let end = echo_stream(&stream, server, &mut bytes);
+    let end = end.unwrap_or_else(|why| match why.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => End::Idle(server.idle_timeout),
+        _ => End::Failed(cause(&why)),
+    });
+    // Dropping the stream closes it; what was written before still gets there.
+    (bytes, end)
+}
+
+fn echo_stream(mut stream: &TcpStream, server: &Server, bytes: &mut u64) -> io::Result<End> {
+    stream.set_read_timeout(Some(server.idle_timeout))?;
+    stream.set_write_timeout(Some(server.idle_timeout))?;
+    let mut watch = server.stop_word.as_ref().map(StopWord::watch);
+    let mut buffer = vec![0; 16_384];
+    loop {
+        let length = match stream.read(&mut buffer) {
+            // The client has shut its side down: it will say no more, but it
+            // still listens, and everything so far has been written to it.
+            Ok(0) if watch.as_ref().is_some_and(Watch::found_at_end) => return Ok(End::StopWord),
+            Ok(0) => return Ok(End::EndOfStream),
+            Ok(length) => length,
+            Err(why) if why.kind() == ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
+        };
+        // This waits for a client that reads slowly. Meanwhile nothing more is
+        // read from it, the kernels' buffers fill up, and then it cannot send:
+        // that is how TCP bounds what the two of them have under way.
+        stream.write_all(&buffer[..length])?;
+        *bytes += length as u64;
+        if watch.as_mut().is_some_and(|watch| watch.found_in(&buffer[..length])) {
+            return Ok(End::StopWord);
+        }
+    }
+}
+
+impl Server {
+    fn stop(&self, client: SocketAddr) {
+        self.log.stopped_by(client);
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+}

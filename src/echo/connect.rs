@@ -1,0 +1,53 @@
+//! Opening a TCP connection such that Ctrl-C is heard meanwhile, with errors that say what would help.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::cli::{self, LOOK_UP, show_duration};
+use crate::endpoint::cause;
+
+/// Connects to `server` within `timeout`; `None` on Ctrl-C. Its reads wait no
+/// longer than [`LOOK_UP`], so that they hear it too.
+///
+/// # Errors
+/// One line for a person, with the call that failed.
+pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream>, String> {
+    if server.port() == 0 {
+        return Err(format!(
+            "{server} cannot be reached: no server has port 0; see its first line"
+        ));
+    }
+    // connect has a timeout, but takes no notice of a signal: a thread waits for it.
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new()
+        .spawn(move || {
+            let _ = sender.send(TcpStream::connect_timeout(&server, timeout));
+        })
+        .map_err(|why| format!("cannot start a thread: {}", cause(&why)))?;
+    let connected = loop {
+        match receiver.recv_timeout(LOOK_UP) {
+            Ok(connected) => break connected,
+            Err(RecvTimeoutError::Timeout) if cli::stopping() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+        }
+    };
+    let stream = connected.map_err(|why| {
+        let why = match why.kind() {
+            ErrorKind::TimedOut => format!(
+                "no answer within {}; is it the right address? a firewall?",
+                show_duration(timeout)
+            ),
+            ErrorKind::ConnectionRefused => {
+                format!("{}; is a server running there? compare its first line", cause(&why))
+            }
+            _ => format!("{}; see: ip route get {}", cause(&why), server.ip()),
+        };
+        format!("cannot connect to {server}: {why}")
+    })?;
+    stream.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
+    Ok(Some(stream))
+}
