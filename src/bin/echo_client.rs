@@ -37,7 +37,7 @@ const NAME: &str = "echo_client";
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
-    /// HOST, HOST:PORT or [V6]:PORT
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`
     #[arg(default_value = "127.0.0.1:10100")]
     server: Endpoint,
     /// Over a TCP connection, and not in UDP datagrams
