@@ -9,6 +9,8 @@
 
 mod align;
 mod bless;
+#[path = "../common/mod.rs"]
+mod common;
 mod lint;
 mod lint_test;
 mod namespace;
@@ -47,8 +49,9 @@ fn every_sheet_has_what_a_lab_needs() {
 
 #[test]
 fn every_sheet_is_true() {
-    let files = files_to_execute();
+    let mut files = files_to_execute();
     assert!(!files.is_empty(), "there is no sheet to execute");
+    files.retain(|file| has_what_it_needs(file));
     let failures = match Namespaces::probe() {
         Ok(namespaces) => side_by_side(files, |file| namespaces.run(file).map(|said| say(&said))),
         Err(reason) => {
@@ -120,6 +123,22 @@ fn files_to_execute() -> Vec<PathBuf> {
         name.to_string_lossy().starts_with(&wanted)
     });
     files
+}
+
+/// A sheet may use programs of others, which it names in a comment:
+/// `<!-- needs: nc, python3 -->`. Without one of them it is skipped, loudly.
+fn has_what_it_needs(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let needs =
+        text.lines().filter_map(|line| line.strip_prefix("<!-- needs: ")).flat_map(|list| {
+            list.trim_end().trim_end_matches("-->").split(',').map(str::trim).map(str::to_owned)
+        });
+    let missing: Vec<String> = needs.filter(|tool| !common::have(tool)).collect();
+    if !missing.is_empty() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        common::skip(&name, &format!("not installed: {}", missing.join(", ")));
+    }
+    missing.is_empty()
 }
 
 /// Executes a file, or blesses it; gives the line to say about it, if any.
