@@ -1,3 +1,4 @@
 //! Packet formats: bytes to struct and back, and nothing else. No file here touches a socket.
 
 pub mod ping;
+pub mod tcp_ping;
