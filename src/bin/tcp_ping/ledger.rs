@@ -203,7 +203,7 @@ impl Ledger {
             let number = format!("#{connection}.{message}");
             let word = self.painter.paint(colour, &format!("{word:<7}"));
             let text = printable(request, 40);
-            format!("{client}  {number:<5} {word}  {bytes} bytes  {text}")
+            format!("{client}  {number:<6} {word}  {bytes} bytes  {text}")
         });
     }
 
@@ -227,7 +227,7 @@ impl Ledger {
         } else if let Some(text) = end.text() {
             let number = format!("#{connection}");
             let text = self.painter.paint(Colour::Dim, &text);
-            output::line(&format!("{client}  {number:<5} {text}"));
+            output::line(&format!("{client}  {number:<6} {text}"));
         }
     }
 
