@@ -92,7 +92,8 @@ pub fn run(args: &Args) -> Result<Exit, String> {
             continue;
         }
         // Ticks that were missed are not made up for.
-        next = (next + args.interval).max(now);
+        let missed = now - next >= args.interval;
+        next = if missed { now } else { next } + args.interval;
 
         let pinged = pinger.ping(account.next_seq());
         if let Fate::NotSent(_) = pinged.fate {

@@ -48,6 +48,7 @@ impl End {
         match why.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => End::Reset,
             ErrorKind::TimedOut => End::NotReading,
+            ErrorKind::Interrupted => End::Stopped,
             _ => End::Failed(cause(why)),
         }
     }

@@ -205,7 +205,9 @@ impl Server {
                 Fate::Replied(treatment) => {
                     let mut reply = request.to_vec();
                     tcp_ping::reply_to(&mut reply);
-                    pause(treatment.delay);
+                    if !pause(treatment.delay) {
+                        return Ok(End::Stopped);
+                    }
                     (reply, false)
                 }
             };
@@ -221,7 +223,9 @@ impl Server {
     fn send(&self, stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
         let Some(size) = self.trickle else { return self.write_all(stream, reply) };
         for piece in reply.chunks(size) {
-            pause(DRIP);
+            if !pause(DRIP) {
+                return Err(ErrorKind::Interrupted.into());
+            }
             self.write_all(stream, piece)?;
         }
         Ok(())
@@ -257,13 +261,16 @@ fn hang_up(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
 }
 
-/// Sleeps, but not beyond Ctrl-C.
-fn pause(time: Duration) {
+/// Sleeps; false if Ctrl-C came before the time was over.
+fn pause(time: Duration) -> bool {
     let until = Instant::now() + time;
-    while !cli::stopping() {
+    loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            break;
+            return true;
+        }
+        if cli::stopping() {
+            return false;
         }
         thread::sleep(left.min(LOOK_UP));
     }
