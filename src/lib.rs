@@ -4,6 +4,7 @@
 //! | sheet | programs | what they introduce |
 //! | --- | --- | --- |
 //! | `labs/01-udp-ping.md` | `udp_ping_server`, `udp_ping_client` | datagrams, timeouts, sequence numbers, statistics |
+//! | `labs/03-tcp-ping.md` | `tcp_ping` | connections, a thread for each, streams without messages, the ways to say no |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
