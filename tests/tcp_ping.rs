@@ -726,16 +726,17 @@ fn deaf(stream: &TcpStream, deaf: bool) {
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// How often the kernel is sending again what the connection from this port
-/// has sent last (proc(5), /proc/net/tcp: the column retrnsmt).
+/// How often the kernel is sending again what `client` sent last to `server`
+/// (proc(5), /proc/net/tcp: the column retrnsmt). Other connections may have
+/// the one port or the other, but not both.
 #[cfg(target_os = "linux")]
-fn attempts(port: u16) -> u64 {
+fn attempts(client: SocketAddr, server: SocketAddr) -> u64 {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let local = format!("0100007F:{port:04X}");
+    let written = |address: SocketAddr| format!("0100007F:{:04X}", address.port());
     table
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .find(|columns| columns[1] == local)
+        .find(|columns| columns[1] == written(client) && columns[2] == written(server))
         .map_or(0, |columns| u64::from_str_radix(columns[6], 16).unwrap())
 }
 
@@ -750,7 +751,7 @@ fn a_segment_that_was_dropped_is_sent_again_and_counted() {
     deaf(&stream, true);
     stream.write_all(&first).unwrap();
     let began = Instant::now();
-    while attempts(peer.port()) == 0 {
+    while attempts(peer, listener.local_addr().unwrap()) == 0 {
         assert!(began.elapsed() < DEADLINE, "nothing is sent again");
         thread::sleep(Duration::from_millis(5));
     }

@@ -7,11 +7,10 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
-use socklab::cli::{LOOK_UP, Rate, show_duration};
+use socklab::cli::{Rate, show_duration};
 use socklab::endpoint::cause;
 use socklab::impair::{Fate, Impairment};
 use socklab::output::{self, Colour, Painter, printable};
@@ -97,7 +96,7 @@ struct Books {
 }
 
 impl Books {
-    /// Messages that came in and are not yet answered.
+    /// Messages that came in and are held back by the delay.
     fn waiting(&self) -> u64 {
         let Tally { received, replied, dropped, failed } = self.messages;
         received - replied - dropped - failed
@@ -168,7 +167,8 @@ impl Ledger {
         self.books().messages.received += 1;
     }
 
-    /// One message: whose, the how manieth, its fate, and what it said.
+    /// One message that is to be answered now: whose, the how manieth, its fate,
+    /// and what it said.
     pub fn answered(
         &self,
         client: &SocketAddr,
@@ -176,11 +176,9 @@ impl Ledger {
         message: u64,
         request: &[u8],
         fate: &Fate,
-        sent: bool,
     ) {
         let mut books = self.books();
         let (count, colour, word) = match fate {
-            _ if !sent => (&mut books.messages.failed, Colour::Red, "failed"),
             Fate::Dropped => (&mut books.messages.dropped, Colour::Yellow, "LOST"),
             Fate::Replied(_) => (&mut books.messages.replied, Colour::Green, "replied"),
         };
@@ -206,6 +204,16 @@ impl Ledger {
             let text = printable(request, 40);
             format!("{client}  {number:<6} {word}  {bytes} bytes  {text}")
         });
+    }
+
+    /// The answer with this fate could not be sent after all.
+    pub fn failed(&self, fate: &Fate) {
+        let messages = &mut self.books().messages;
+        messages.failed += 1;
+        match fate {
+            Fate::Dropped => messages.dropped -= 1,
+            Fate::Replied(_) => messages.replied -= 1,
+        }
     }
 
     pub fn ended(&self, client: &SocketAddr, connection: u64, end: &End) {
@@ -234,12 +242,6 @@ impl Ledger {
 
     /// Prints the totals. After it, no thread writes anything.
     pub fn close(&self) {
-        // A message that is just being answered is to be in the totals; but
-        // nobody waits for a client that does not read.
-        let until = Instant::now() + LOOK_UP;
-        while self.books().waiting() > 0 && Instant::now() < until {
-            thread::sleep(Duration::from_millis(1));
-        }
         let mut books = self.books();
         books.closed = true;
         if self.json { self.print_json(&books) } else { self.print_text(&books) }

@@ -211,9 +211,13 @@ impl Server {
                     (reply, false)
                 }
             };
-            let sent = self.send(stream, &reply);
-            self.ledger.answered(client, *number, fates.requests(), request, &fate, sent.is_ok());
-            sent?;
+            // Told before it is sent: the client's next message may come in on
+            // another thread, whose line must not stand before this one.
+            self.ledger.answered(client, *number, fates.requests(), request, &fate);
+            if let Err(why) = self.send(stream, &reply) {
+                self.ledger.failed(&fate);
+                return Err(why);
+            }
             if last {
                 return Ok(End::Lost);
             }
