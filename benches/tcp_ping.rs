@@ -9,9 +9,9 @@
 //! with its bound. It takes about half a minute, and needs Linux, `cc`,
 //! `taskset` and `python3`.
 //!
-//! The load is a program in C, eight clients that each wait for their reply. It
-//! has one processor, and the server another, because what is compared is the
-//! server's work. Every ratio is of two servers that ran in the same round.
+//! The load is a program in C with 32 connections at a time. It has one
+//! processor, and the server another, because what is compared is the server's
+//! work. Every ratio is of two servers that ran in the same round.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -21,7 +21,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 const ROUNDS: usize = 7;
 /// A new connection a request uses up ports, of which there are 28,000.
 const LOAD_MS: u32 = 500;
-const CLIENTS: u32 = 8;
+const CLIENTS: u32 = 32;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() -> ExitCode {
@@ -56,7 +56,9 @@ fn run() -> Result<(), String> {
     let yardstick = Yardstick::compile()?;
     let (near, far) = processors()?;
     println!("tcp_ping server, beside minimal threaded servers in C and in Python");
-    println!("{CLIENTS} clients on one processor, the server on another, {LOAD_MS} ms a round.");
+    println!(
+        "{CLIENTS} connections at a time from one processor, the server on another, {LOAD_MS} ms a round."
+    );
     println!("Medians of {ROUNDS} rounds, in each of which every server has its turn.\n");
     if near == far {
         println!("This machine has one processor: load and server share it.\n");

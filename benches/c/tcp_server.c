@@ -4,10 +4,10 @@
  *
  *   tcp_server server                    answers on a free port of loopback, which
  *                                        it prints
- *   tcp_server load PORT MS CLIENTS keep pings for MS milliseconds from so many
- *                                        threads, each over one connection; with
- *                                        `new` each ping over another; prints how
- *                                        many were answered
+ *   tcp_server load PORT MS CLIENTS keep pings for MS milliseconds over so many
+ *                                        connections at a time; with `new` each
+ *                                        ping makes another; prints how many were
+ *                                        answered
  *
  * A thread a connection, read, upper-case, write: whatever a server does beyond
  * these shows up in a comparison with this one. There are no options and no
@@ -84,36 +84,41 @@ static void server(void)
     }
 }
 
-static int port, keep;
-static long long until;
-
-static void *ping(void *argument)
+/* Each round writes to all, and only then reads from all: so the server has
+ * something to do all the time, and the load less than it. */
+static void load(int port, long long ms, int clients, int keep)
 {
+    enum { MOST = 64 };
     struct sockaddr_in address = loopback(port);
-    long *answered = argument;
-    int stream = -1;
-    while (now_ns() < until) {
-        char reply[LENGTH];
-        ssize_t got = 0;
-        if (stream < 0) {
-            stream = socket(AF_INET, SOCK_STREAM, 0);
-            check(stream >= 0, "socket");
-            check(connect(stream, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    int streams[MOST];
+    long answered = 0;
+    long long until = now_ns() + ms * 1000000;
+    check(clients >= 1 && clients <= MOST, "the number of clients");
+    for (int first = 1; now_ns() < until; first = 0) {
+        for (int i = 0; i < clients; i++) {
+            if (first || !keep) {
+                streams[i] = socket(AF_INET, SOCK_STREAM, 0);
+                check(streams[i] >= 0, "socket");
+                check(connect(streams[i], (struct sockaddr *)&address, sizeof address) == 0,
+                      "connect");
+            }
+            check(write(streams[i], REQUEST, LENGTH) == LENGTH, "write");
         }
-        check(write(stream, REQUEST, LENGTH) == LENGTH, "write");
-        while (got < LENGTH) {
-            ssize_t length = read(stream, reply + got, LENGTH - got);
-            check(length > 0, "read");
-            got += length;
-        }
-        check(memcmp(reply, "PING 1 ", 7) == 0, "the reply");
-        ++*answered;
-        if (!keep) {
-            close(stream);
-            stream = -1;
+        for (int i = 0; i < clients; i++) {
+            char reply[LENGTH];
+            ssize_t got = 0;
+            while (got < LENGTH) {
+                ssize_t length = read(streams[i], reply + got, LENGTH - got);
+                check(length > 0, "read");
+                got += length;
+            }
+            check(memcmp(reply, "PING 1 ", 7) == 0, "the reply");
+            answered++;
+            if (!keep)
+                close(streams[i]);
         }
     }
-    return NULL;
+    printf("%ld\n", answered);
 }
 
 int main(int argc, char **argv)
@@ -122,21 +127,6 @@ int main(int argc, char **argv)
         server();
     if (argc != 6 || strcmp(argv[1], "load") != 0)
         return 2;
-    enum { MOST = 64 };
-    pthread_t threads[MOST];
-    long answered[MOST] = {0}, all = 0;
-    int clients = atoi(argv[4]);
-    if (clients < 1 || clients > MOST)
-        return 2;
-    port = atoi(argv[2]);
-    keep = strcmp(argv[5], "keep") == 0;
-    until = now_ns() + atoll(argv[3]) * 1000000;
-    for (int i = 0; i < clients; i++)
-        check(pthread_create(&threads[i], NULL, ping, &answered[i]) == 0, "pthread_create");
-    for (int i = 0; i < clients; i++) {
-        pthread_join(threads[i], NULL);
-        all += answered[i];
-    }
-    printf("%ld\n", all);
+    load(atoi(argv[2]), atoll(argv[3]), atoi(argv[4]), strcmp(argv[5], "keep") == 0);
     return 0;
 }

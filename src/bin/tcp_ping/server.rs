@@ -154,9 +154,11 @@ impl Server {
     /// Talks to one client until either side has had enough.
     fn serve(&self, mut connection: Connection) {
         let end = self.converse(&mut connection).unwrap_or_else(|why| End::of(&why));
-        // Dropping a stream with bytes unread sends a reset, which may overtake
-        // the reply. So first the orderly end, a FIN, behind all that was sent.
-        hang_up(&connection.stream);
+        if !matches!(end, End::ByClient { .. }) {
+            // Dropping a stream with bytes unread sends a reset, which may overtake
+            // the reply. So first the orderly end, a FIN, behind all that was sent.
+            hang_up(&connection.stream);
+        }
         let Connection { stream, client, number } = connection;
         drop(stream);
         self.ledger.ended(&client, number, &end);
@@ -164,8 +166,10 @@ impl Server {
 
     fn converse(&self, connection: &mut Connection) -> io::Result<End> {
         let Connection { stream, client, number } = connection;
-        // On some systems the new socket does not block either, like its listener.
-        stream.set_nonblocking(false)?;
+        if !cfg!(target_os = "linux") {
+            // Elsewhere the new socket does not block either, like its listener.
+            stream.set_nonblocking(false)?;
+        }
         stream.set_read_timeout(Some(self.patience))?;
         stream.set_write_timeout(Some(self.patience))?;
         if self.trickle.is_some() {
