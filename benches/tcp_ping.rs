@@ -67,9 +67,9 @@ fn run() -> Result<(), String> {
     let mut verdicts = Vec::new();
     for (mode, name) in [("keep", "connections kept"), ("new", "a connection a request")] {
         let contests = [Ours, C, Python];
-        let mut rounds: Vec<[f64; 3]> = Vec::new();
+        let mut rounds: Vec<[Loaded; 3]> = Vec::new();
         for round in 0..ROUNDS {
-            let mut figures = [0.0; 3];
+            let mut figures = [Loaded::default(); 3];
             // Each second round backwards, so that none always follows the same.
             for step in 0..3 {
                 let turn = if round % 2 == 0 { step } else { 2 - step };
@@ -78,14 +78,23 @@ fn run() -> Result<(), String> {
             }
             rounds.push(figures);
         }
-        println!("Requests a second, {name}");
+        println!("{name}");
+        println!("  server  requests/s  server's share of its processor  its time a request");
         for (index, whose) in contests.iter().enumerate() {
-            let rate = median(rounds.iter().map(|round| round[index]));
-            println!("  {:<6}  {rate:>9.0}", whose.name());
+            let figure =
+                |of: fn(&Loaded) -> f64| median(rounds.iter().map(|round| of(&round[index])));
+            println!(
+                "  {:<6}  {:>10.0}  {:>29.0} %  {:>15.2} µs",
+                whose.name(),
+                figure(|loaded| loaded.requests),
+                100.0 * figure(|loaded| loaded.busy),
+                figure(|loaded| 1e6 * loaded.busy / loaded.requests)
+            );
         }
         println!();
         for (other, bound) in [(1, 0.9), (2, 2.0)] {
-            let ratios: Vec<f64> = rounds.iter().map(|round| round[0] / round[other]).collect();
+            let ratios: Vec<f64> =
+                rounds.iter().map(|round| round[0].requests / round[other].requests).collect();
             verdicts.push((format!("ours to {}, {name}", contests[other].name()), ratios, bound));
         }
     }
@@ -102,10 +111,25 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Requests a second that a server answers.
-fn load(yardstick: &Yardstick, server: &Server, processor: u32, mode: &str) -> Result<f64, String> {
+/// What a server did under load.
+#[derive(Clone, Copy, Default)]
+struct Loaded {
+    /// Answered, a second.
+    requests: f64,
+    /// The share of the time in which it had its processor, from 0 to 1. Well
+    /// below 1, the load was the slower of the two.
+    busy: f64,
+}
+
+fn load(
+    yardstick: &Yardstick,
+    server: &Server,
+    processor: u32,
+    mode: &str,
+) -> Result<Loaded, String> {
     let (port, ms, clients) = (server.port.to_string(), LOAD_MS.to_string(), CLIENTS.to_string());
     let mut command = on(processor, &yardstick.program, &["load", &port, &ms, &clients, mode]);
+    let before = server.processor_time()?;
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -113,7 +137,9 @@ fn load(yardstick: &Yardstick, server: &Server, processor: u32, mode: &str) -> R
     let said = String::from_utf8_lossy(&output.stdout);
     let answered: f64 =
         said.trim().parse().map_err(|_| format!("the load failed, and said {said:?}"))?;
-    Ok(answered * 1e3 / f64::from(LOAD_MS))
+    let seconds = f64::from(LOAD_MS) / 1e3;
+    let busy = (server.processor_time()? - before) / seconds;
+    Ok(Loaded { requests: answered / seconds, busy })
 }
 
 fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
@@ -182,6 +208,21 @@ impl Server {
         });
         server.port = port.ok_or(format!("a server does not start; it said {first:?}"))?;
         Ok(server)
+    }
+
+    /// What all its threads, also those that have ended, had of a processor so
+    /// far, in seconds (proc(5), /proc/pid/stat: utime and stime, in hundredths).
+    fn processor_time(&self) -> Result<f64, String> {
+        let file = format!("/proc/{}/stat", self.process.id());
+        let stat = fs::read_to_string(&file).map_err(|why| format!("cannot read {file}: {why}"))?;
+        // Behind the name, which may hold anything, fields 3 and on.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let times: Vec<f64> =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse().ok()).collect();
+        match times[..] {
+            [user, system] => Ok((user + system) / 100.0),
+            _ => Err(format!("{file} does not tell the time used")),
+        }
     }
 }
 
