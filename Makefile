@@ -34,3 +34,4 @@ bless:
 
 bench:
 	cargo bench --quiet --bench udp_ping
+	cargo bench --quiet --bench tcp_ping
