@@ -509,6 +509,32 @@ fn a_thousand_connections_at_once_are_all_pinged_within_64_megabytes() {
 }
 
 #[test]
+fn where_the_system_gives_no_more_threads_the_others_are_still_served() {
+    let test = "where_the_system_gives_no_more_threads_the_others_are_still_served";
+    if !nix::unistd::geteuid().is_root() {
+        return skip(test, "only root can run the server as a user with a limit of its own");
+    }
+    if let Some(why) = lacks(&["setpriv", "prlimit"]) {
+        return skip(test, &why);
+    }
+    // A user that has no other processes. Root has no such limit.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "64999", "--clear-groups", "prlimit", "--nproc=12"]);
+    command.arg(common::program(PROGRAM));
+    command.args(["server", "--loss", "0", "--json", "--bind", "127.0.0.1:0"]);
+    let mut server = Running::start_command(command);
+    let start: Value = serde_json::from_str(&server.line()).unwrap();
+    let address = start["listening"].as_str().unwrap().parse().unwrap();
+    let mut served = connect(address);
+    assert_eq!(ping(&mut served, b"hello"), b"HELLO");
+    let further: Vec<TcpStream> = (0..30).map(|_| connect(address)).collect();
+    server.line_with("\"reason\":\"no_thread\"");
+    assert_eq!(ping(&mut served, b"hello"), b"HELLO");
+    drop(further);
+    assert_eq!(server.interrupt().code(), 0);
+}
+
+#[test]
 fn a_hundred_thousand_connections_of_random_bytes_do_no_harm() {
     let server = server(&["--seed", "1", "-q", "--json"]);
     let address = server.address;

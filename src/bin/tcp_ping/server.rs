@@ -31,6 +31,9 @@ const BUFFER: usize = 4096;
 /// Threads have 2 MiB of stack otherwise. Most of it is never touched, but an
 /// address space has an end too.
 const STACK: usize = 256 * 1024;
+/// Timeouts are counted in ticks of the kernel's clock, and may be over so much
+/// too early.
+const TICK: Duration = Duration::from_millis(10);
 /// The pause before each piece of a reply that trickles.
 const DRIP: Duration = Duration::from_millis(10);
 
@@ -190,7 +193,7 @@ impl Server {
                     if cli::stopping() {
                         return Ok(End::Stopped);
                     }
-                    if heard.elapsed() >= self.idle_timeout {
+                    if heard.elapsed() + TICK >= self.idle_timeout {
                         return Ok(End::Idle(self.idle_timeout));
                     }
                     continue;
@@ -247,7 +250,7 @@ impl Server {
             match stream.write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(why) if is_no_event(&why) => {
-                    if cli::stopping() || began.elapsed() >= self.idle_timeout {
+                    if cli::stopping() || began.elapsed() + TICK >= self.idle_timeout {
                         return Err(ErrorKind::TimedOut.into());
                     }
                 }
