@@ -72,12 +72,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// Captured with tcpdump from `tcp_ping client -n 1` on loopback.
-    const REQUEST: &[u8; 34] = b"ping 1 2026-11-21T09:58:12.604518Z";
-    const REPLY: &[u8; 34] = b"PING 1 2026-11-21T09:58:12.604518Z";
+    const REQUEST: &[u8; 34] = b"ping 1 2026-11-21T10:19:22.147378Z";
+    const REPLY: &[u8; 34] = b"PING 1 2026-11-21T10:19:22.147378Z";
 
     #[test]
     fn a_request_is_made_byte_for_byte_and_its_reply_too() {
-        let mut message = request(1, "2026-11-21T09:58:12.604518Z");
+        let mut message = request(1, "2026-11-21T10:19:22.147378Z");
         assert_eq!(message, REQUEST);
         reply_to(&mut message);
         assert_eq!(message, REPLY);
