@@ -36,3 +36,4 @@ bless:
 bench:
 	cargo bench --quiet --bench udp_ping
 	cargo bench --quiet --bench echo
+	cargo bench --quiet --bench tcp_ping

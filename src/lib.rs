@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `labs/01-udp-ping.md` | `udp_ping_server`, `udp_ping_client` | datagrams, timeouts, sequence numbers, statistics |
 //! | `labs/02-heartbeat.md` | `udp_heartbeat` | judging silence, probabilities of runs, two clocks |
+//! | `labs/03-tcp-ping.md` | `tcp_ping` | connections, a thread for each, streams without messages, the ways to say no |
 //! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:

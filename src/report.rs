@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::show_duration;
 use crate::histogram;
@@ -33,6 +33,15 @@ impl Event<'_> {
         let meaning = "port unreachable: no program listens there";
         Event::IcmpError { seq, kind, code, meaning, from: None }
     }
+}
+
+/// What one protocol adds to the summary.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// For a person, behind the other lines.
+    pub lines: Vec<String>,
+    /// For JSON, behind the other fields.
+    pub fields: Map<String, Value>,
 }
 
 /// Writes events to stdout, as text or as JSON lines.
@@ -68,6 +77,17 @@ impl Reporter {
                 Some(colour) => self.painter.paint(colour, &text),
                 None => text,
             });
+        }
+    }
+
+    /// What only one protocol has to tell: as a line for a person, or as a
+    /// JSON event.
+    pub fn tell(&self, colour: Option<Colour>, text: &str, event: &Value) {
+        match (self.quiet, self.json, colour) {
+            (true, _, _) => {}
+            (_, true, _) => output::line(&event.to_string()),
+            (_, _, Some(colour)) => output::line(&self.painter.paint(colour, text)),
+            (_, _, None) => output::line(text),
         }
     }
 
@@ -169,8 +189,25 @@ impl Reporter {
         took: Duration,
         bars: bool,
     ) {
+        self.summary_with(protocol, counts, rtts, took, bars, Extra::default());
+    }
+
+    /// The same, and what only one protocol has to add to it.
+    pub fn summary_with(
+        &self,
+        protocol: &str,
+        counts: &Counts,
+        rtts: &Rtts,
+        took: Duration,
+        bars: bool,
+        extra: Extra,
+    ) {
         if self.json {
-            return output::line(&summary_json(counts, rtts).to_string());
+            let mut event = summary_json(counts, rtts);
+            if let Some(event) = event.as_object_mut() {
+                event.extend(extra.fields);
+            }
+            return output::line(&event.to_string());
         }
         output::line(&format!("\n--- {} {protocol} statistics ---", self.target));
         output::line(&format!("{}, time {:.0} ms", counts_text(counts), ms(took)));
@@ -180,6 +217,7 @@ impl Reporter {
         if let Some(sentence) = loss_sentence(counts) {
             output::line(&sentence);
         }
+        extra.lines.iter().for_each(|line| output::line(line));
         if bars && rtts.count() > 0 {
             output::line("rtt histogram:");
             histogram::draw(&rtts.sorted()).iter().for_each(|line| output::line(line));

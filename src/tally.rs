@@ -31,7 +31,8 @@ impl AddAssign for Tally {
 }
 
 impl Tally {
-    fn loss(&self) -> Option<f64> {
+    /// The share that was dropped, from 0 to 1.
+    pub fn loss(&self) -> Option<f64> {
         (self.received > 0).then(|| self.dropped as f64 / self.received as f64)
     }
 
@@ -69,6 +70,23 @@ pub struct Summary<'a> {
     pub configured: Option<Rate>,
     /// What was asked for, in words.
     pub plan: &'a str,
+}
+
+/// How the observed loss compares with the `configured` one; where that is no
+/// single rate, with the `plan` in words.
+pub fn verdict(total: &Tally, configured: Option<Rate>, plan: &str) -> String {
+    let observed = percent(total.loss().unwrap_or(0.0));
+    let Some(rate) = configured else {
+        return format!("observed loss {observed}; configured: {plan}");
+    };
+    let (low, high) = wilson(total.dropped, total.received).unwrap_or((0.0, 1.0));
+    let observed = format!("{observed} (95% interval {} to {})", percent(low), percent(high));
+    let comparison = if (low..=high).contains(&rate.get()) {
+        "they agree"
+    } else {
+        "they differ, as chance alone has it in one run of twenty"
+    };
+    format!("observed loss {observed}, configured {rate}: {comparison}")
 }
 
 /// A class has thirty students; a table longer than this is no longer read.
@@ -118,23 +136,7 @@ impl Summary<'_> {
         if self.waiting > 0 {
             output::line(&format!("replies still held back, and lost: {}", self.waiting));
         }
-        output::line(&self.verdict(&total));
-    }
-
-    /// How the observed loss compares with the configured one.
-    fn verdict(&self, total: &Tally) -> String {
-        let observed = percent(total.loss().unwrap_or(0.0));
-        let Some(rate) = self.configured else {
-            return format!("observed loss {observed}; configured: {}", self.plan);
-        };
-        let (low, high) = wilson(total.dropped, total.received).unwrap_or((0.0, 1.0));
-        let observed = format!("{observed} (95% interval {} to {})", percent(low), percent(high));
-        let comparison = if (low..=high).contains(&rate.get()) {
-            "they agree"
-        } else {
-            "they differ, as chance alone has it in one run of twenty"
-        };
-        format!("observed loss {observed}, configured {rate}: {comparison}")
+        output::line(&verdict(&total, self.configured, self.plan));
     }
 
     /// Prints the same as a JSON line.

@@ -2,3 +2,4 @@
 
 pub mod heartbeat;
 pub mod ping;
+pub mod tcp_ping;

@@ -77,6 +77,11 @@ impl Running {
         }
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32);
         signal::kill(pid, signal).expect("the program is ours, and not yet waited for");

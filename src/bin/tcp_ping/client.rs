@@ -1,0 +1,256 @@
+//! The client's side: connect, write, read until the reply is whole.
+//!
+//! ```text
+//! cargo run -q --bin tcp_ping -- client
+//! cargo run -q --bin tcp_ping -- client 192.0.2.7:12001 --keep-open -n 0 -i 1s
+//! ```
+//!
+//! You see for each ping how long the connection took, SYN to SYN-ACK, and how
+//! long the request; or which of the many ways there are in which a connection
+//! fails. Read `run`, which counts pings, then `Pinger::ping`.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::clock;
+use socklab::endpoint::{Endpoint, Family, cause};
+use socklab::sys;
+use socklab::wire::tcp_ping::{self, Received};
+
+use crate::account::{Account, Fate, Pinged};
+
+/// Ping a server over TCP, with a connection for each ping or one for all
+#[derive(clap::Args)]
+pub struct Args {
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`
+    #[arg(default_value = "127.0.0.1:12001")]
+    server: Endpoint,
+    /// Send so many requests; 0 goes on until Ctrl-C
+    #[arg(short = 'n', long, default_value = "10", value_parser = cli::count, allow_negative_numbers = true)]
+    pub count: u64,
+    /// Start a ping every so often, but never before the last one is over
+    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = cli::duration, allow_negative_numbers = true)]
+    pub interval: Duration,
+    /// Wait so long for connection and reply together
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    pub timeout: Duration,
+    /// Send all pings over one connection; a new one is made only when it is lost
+    #[arg(long)]
+    pub keep_open: bool,
+    /// TCP_NODELAY: on sends small segments at once, off may gather them (Nagle)
+    #[arg(long, value_enum, default_value = "off")]
+    no_delay: Switch,
+    /// Show only the summary
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the distribution of the RTTs
+    #[arg(long)]
+    pub histogram: bool,
+    /// Use IPv4
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6
+    #[arg(short = '6')]
+    ipv6: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+pub fn run(args: &Args) -> Result<Exit, String> {
+    let server = args.server.resolve(12001, Family::from_flags(args.ipv4, args.ipv6))?;
+    if server.port() == 0 {
+        return Err(format!(
+            "{server} cannot be reached: no server has port 0; see its first line"
+        ));
+    }
+    cli::stop_on_ctrl_c()?;
+
+    let mut account = Account::new(args, server);
+    let mut pinger = Pinger {
+        server,
+        timeout: args.timeout,
+        no_delay: args.no_delay == Switch::On,
+        keep_open: args.keep_open,
+        kept: None,
+    };
+    let mut next = Instant::now();
+    while !cli::stopping() && (args.count == 0 || account.sent() < args.count) {
+        let now = Instant::now();
+        if now < next {
+            thread::sleep((next - now).min(LOOK_UP));
+            continue;
+        }
+        // Ticks that were missed are not made up for.
+        let missed = now - next >= args.interval;
+        next = if missed { now } else { next } + args.interval;
+
+        let pinged = pinger.ping(account.next_seq());
+        if let Fate::NotSent(_) = pinged.fate {
+            // What fails at once would fail a million times a second.
+            next = next.max(now + LOOK_UP);
+        }
+        account.enter(&pinged);
+    }
+    account.summary(args.histogram);
+    Ok(if account.answered() { Exit::Ok } else { Exit::NoReply })
+}
+
+struct Pinger {
+    server: SocketAddr,
+    timeout: Duration,
+    no_delay: bool,
+    keep_open: bool,
+    /// The connection of the last ping, if it is still good.
+    kept: Option<TcpStream>,
+}
+
+impl Pinger {
+    /// One ping, from the connection to the reply.
+    fn ping(&mut self, seq: u64) -> Pinged {
+        let mut pinged = Pinged::new(seq);
+        let began = Instant::now();
+        let deadline = began + self.timeout;
+
+        let mut stream = match self.kept.take() {
+            Some(stream) => stream,
+            None => match self.connect() {
+                Ok(stream) => {
+                    // The handshake is one round trip: SYN there, SYN-ACK back.
+                    pinged.connect = Some(began.elapsed());
+                    stream
+                }
+                Err(why) => {
+                    pinged.fate = connect_failed(&why);
+                    return pinged;
+                }
+            },
+        };
+        // A kept connection has a past.
+        let resent_before = match pinged.connect {
+            Some(_) => Some(0),
+            None => sys::retransmits(&stream),
+        };
+
+        let request = tcp_ping::request(seq, &clock::stamp(clock::now()));
+        pinged.bytes = request.len();
+        let mut received = Vec::new();
+        let sent = Instant::now();
+        pinged.fate = match ask(&mut stream, &request, &mut received, deadline) {
+            Ok(fate) => {
+                pinged.request = Some(sent.elapsed());
+                // Read in time? The reply of a machine that slept may be late.
+                if fate == Fate::Reply && began.elapsed() > self.timeout {
+                    Fate::Late
+                } else {
+                    fate
+                }
+            }
+            Err(why) => request_failed(&why),
+        };
+        pinged.received = received;
+        pinged.retransmits = sys::retransmits(&stream)
+            .zip(resent_before)
+            .map(|(resent, before)| resent.saturating_sub(before));
+
+        // After anything but a reply, nobody knows what is still to come on this
+        // connection: the next ping had better not be taken in by it.
+        if self.keep_open && pinged.fate == Fate::Reply {
+            self.kept = Some(stream);
+        }
+        pinged
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        let stream = sys::connect_tcp(self.server, self.timeout, cli::stopping)?;
+        stream.set_nodelay(self.no_delay)?;
+        stream.set_read_timeout(Some(LOOK_UP))?;
+        stream.set_write_timeout(Some(self.timeout))?;
+        Ok(stream)
+    }
+}
+
+/// Writes the request, and reads until what came is more than a part of the
+/// reply: a stream keeps the order of the bytes, but not the pieces in which
+/// they were written.
+fn ask(
+    stream: &mut TcpStream,
+    request: &[u8],
+    received: &mut Vec<u8>,
+    deadline: Instant,
+) -> io::Result<Fate> {
+    stream.write_all(request)?;
+    let mut buffer = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left < LOOK_UP {
+            // A timeout of 0 would mean none.
+            stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        }
+        match stream.read(&mut buffer) {
+            // The server has closed its side: no more will come.
+            Ok(0) if tcp_ping::is_beginning(received, request) => return Ok(Fate::Closed),
+            Ok(0) => return Ok(Fate::Corrupt),
+            Ok(length) => received.extend_from_slice(&buffer[..length]),
+            Err(why) => match why.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
+                    if cli::stopping() {
+                        return Err(ErrorKind::Interrupted.into());
+                    }
+                    if Instant::now() >= deadline {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                }
+                _ => return Err(why),
+            },
+        }
+        match tcp_ping::judge(received, request) {
+            Received::Part => {}
+            Received::Reply => {
+                stream.set_read_timeout(Some(LOOK_UP))?;
+                return Ok(Fate::Reply);
+            }
+            Received::Lost => return Ok(Fate::Lost),
+            Received::Wrong => return Ok(Fate::Corrupt),
+        }
+    }
+}
+
+/// What the error of a connect says about the ping.
+fn connect_failed(why: &io::Error) -> Fate {
+    match why.kind() {
+        // A reset in answer to the SYN.
+        ErrorKind::ConnectionRefused => Fate::Refused,
+        // Nothing in answer to it.
+        ErrorKind::TimedOut => Fate::NotConnected,
+        // An ICMP error in answer to it, or no way to send it at all.
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fate::Unreachable(cause(why)),
+        ErrorKind::Interrupted => Fate::Stopped,
+        // Accepted and reset before we looked.
+        ErrorKind::ConnectionReset => Fate::Reset,
+        _ => Fate::NotSent(cause(why)),
+    }
+}
+
+/// What the error of a write or a read says about the ping.
+fn request_failed(why: &io::Error) -> Fate {
+    match why.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Fate::TimedOut,
+        ErrorKind::Interrupted => Fate::Stopped,
+        ErrorKind::ConnectionReset => Fate::Reset,
+        // Our bytes came to a connection that was closed before.
+        ErrorKind::BrokenPipe => Fate::Closed,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fate::Unreachable(cause(why)),
+        _ => Fate::NotSent(cause(why)),
+    }
+}

@@ -1,0 +1,33 @@
+//! TCP on any other system, with what std offers: Ctrl-C has to wait for a connect, and no word on retransmits.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// [`TcpStream::connect_timeout`]; it cannot be given up.
+///
+/// # Errors
+/// Those of [`TcpStream::connect_timeout`].
+pub fn connect_tcp(
+    server: SocketAddr,
+    timeout: Duration,
+    _give_up: impl Fn() -> bool,
+) -> io::Result<TcpStream> {
+    TcpStream::connect_timeout(&server, timeout)
+}
+
+/// Waits a little, so that a listener that does not block can be asked again.
+pub fn wait_for_client(_listener: &TcpListener, timeout: Duration) {
+    thread::sleep(timeout.min(Duration::from_millis(10)));
+}
+
+/// How many segments were sent again: not known here.
+pub fn retransmits(_stream: &TcpStream) -> Option<u32> {
+    None
+}
+
+/// Raises the limit of open files: not here.
+pub fn allow_many_files() -> Option<u64> {
+    None
+}
