@@ -62,33 +62,31 @@ impl Reporter {
 
     /// The first line: `text` for a person, or the event `start`.
     pub fn start(&self, text: &str, event: &Value) {
-        output::line(&if self.json { event.to_string() } else { text.to_string() });
+        self.tell_always(None, text, event);
     }
 
     pub fn event(&self, event: &Event) {
-        if self.quiet {
-            return;
-        }
-        if self.json {
-            output::line(&self.json(event).to_string());
-        } else {
+        if !self.quiet {
             let (colour, text) = self.text(event);
-            output::line(&match colour {
-                Some(colour) => self.painter.paint(colour, &text),
-                None => text,
-            });
+            self.tell_always(colour, &text, &self.json(event));
         }
     }
 
     /// What only one protocol has to tell: as a line for a person, or as a
     /// JSON event.
     pub fn tell(&self, colour: Option<Colour>, text: &str, event: &Value) {
-        match (self.quiet, self.json, colour) {
-            (true, _, _) => {}
-            (_, true, _) => output::line(&event.to_string()),
-            (_, _, Some(colour)) => output::line(&self.painter.paint(colour, text)),
-            (_, _, None) => output::line(text),
+        if !self.quiet {
+            self.tell_always(colour, text, event);
         }
+    }
+
+    /// The same, also with --quiet: for what a program exists to tell.
+    pub fn tell_always(&self, colour: Option<Colour>, text: &str, event: &Value) {
+        output::line(&match (self.json, colour) {
+            (true, _) => event.to_string(),
+            (false, Some(colour)) => self.painter.paint(colour, text),
+            (false, None) => text.to_string(),
+        });
     }
 
     fn text(&self, event: &Event) -> (Option<Colour>, String) {

@@ -2,12 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use crate::cli::{self, LOOK_UP, show_duration};
 use crate::endpoint::cause;
+use crate::sys;
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C. Its reads wait no
 /// longer than [`LOOK_UP`], so that they hear it too.
@@ -20,21 +19,10 @@ pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream
             "{server} cannot be reached: no server has port 0; see its first line"
         ));
     }
-    // connect has a timeout, but takes no notice of a signal: a thread waits for it.
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new()
-        .spawn(move || {
-            let _ = sender.send(TcpStream::connect_timeout(&server, timeout));
-        })
-        .map_err(|why| format!("cannot start a thread: {}", cause(&why)))?;
-    let connected = loop {
-        match receiver.recv_timeout(LOOK_UP) {
-            Ok(connected) => break connected,
-            Err(RecvTimeoutError::Timeout) if cli::stopping() => return Ok(None),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(None),
-        }
-    };
+    let connected = sys::connect_tcp(server, timeout, cli::stopping);
+    if connected.as_ref().is_err_and(|why| why.kind() == ErrorKind::Interrupted) {
+        return Ok(None);
+    }
     let stream = connected.map_err(|why| {
         let why = match why.kind() {
             ErrorKind::TimedOut => format!(

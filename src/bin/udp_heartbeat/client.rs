@@ -8,13 +8,14 @@ use serde_json::json;
 use socklab::cli::{self, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
 use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
-use socklab::output::{self, Colour, Painter, printable};
+use socklab::output::printable;
 use socklab::probes::{Answer as Fate, Probes};
 use socklab::report::{Event, Reporter};
 use socklab::sys;
 use socklab::wire::heartbeat::{Answer, Beat};
 
 use crate::NAME;
+use crate::watch::{Clocks, Watch};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -93,7 +94,7 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
     );
 
     let mut probes = Probes::new(args.timeout);
-    let mut watch = Watch::new(args);
+    let mut watch = Watch::new(args.misses);
     let mut clocks = Clocks::default();
     let mut buffer = vec![0; 65_536];
     let began = Instant::now();
@@ -192,79 +193,12 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
         }
     }
 
-    reporter.summary("heartbeat", &probes.counts, &probes.rtts, began.elapsed(), false);
-    if !args.json {
-        clocks.print();
-    }
+    let (took, extra) = (began.elapsed(), clocks.extra());
+    reporter.summary_with("heartbeat", &probes.counts, &probes.rtts, took, false, extra);
     match trouble {
         Some(why) => Err(why),
         None if watch.down => Ok(Verdict::AssumedDown),
         None => Ok(Verdict::Completed),
-    }
-}
-
-/// The judgement: misses in a row, and the last sign of life.
-struct Watch {
-    misses: u64,
-    painter: Painter,
-    in_a_row: u64,
-    /// When the server was last heard, or when the watch began.
-    last_life: Instant,
-    ever_alive: bool,
-    down: bool,
-}
-
-impl Watch {
-    fn new(args: &Args) -> Watch {
-        Watch {
-            misses: args.misses,
-            painter: Painter::for_stdout(),
-            in_a_row: 0,
-            last_life: Instant::now(),
-            ever_alive: false,
-            down: false,
-        }
-    }
-
-    fn missed(&mut self, seq: u64, reporter: &Reporter) {
-        self.in_a_row += 1;
-        if self.down || self.in_a_row < self.misses {
-            return;
-        }
-        self.down = true;
-        let silent = self.last_life.elapsed().as_secs_f64();
-        if reporter.json {
-            let event = json!({
-                "event": "down",
-                "seq": seq,
-                "misses": self.in_a_row,
-                "silent_s": silent,
-                "ever_alive": self.ever_alive,
-            });
-            return output::line(&event.to_string());
-        }
-        let since = match self.ever_alive {
-            true => format!("{silent:.3} s after the last sign of life"),
-            false => format!("no sign of life in {silent:.3} s"),
-        };
-        let text = format!(
-            "server assumed down after beat {seq}: {} unanswered in a row, {since}",
-            self.in_a_row
-        );
-        output::line(&self.painter.paint(Colour::Red, &text));
-    }
-
-    fn alive(&mut self, seq: u64, reporter: &Reporter) {
-        let outage = self.last_life.elapsed().as_secs_f64();
-        if self.down && reporter.json {
-            let event = json!({"event": "recovered", "seq": seq, "outage_s": outage});
-            output::line(&event.to_string());
-        } else if self.down {
-            let text = format!("server is back with beat {seq}, after {outage:.3} s of silence");
-            output::line(&self.painter.paint(Colour::Green, &text));
-        }
-        (self.in_a_row, self.down, self.ever_alive) = (0, false, true);
-        self.last_life = Instant::now();
     }
 }
 
@@ -276,74 +210,28 @@ fn refused(probes: &mut Probes, reporter: &Reporter, watch: &mut Watch, ipv4: bo
 }
 
 fn malformed(reporter: &Reporter, packet: &[u8]) {
-    if reporter.quiet {
-        return;
-    }
     let text = printable(packet, 40);
-    output::line(&match reporter.json {
-        true => json!({"event": "malformed", "seq": null, "text": text}).to_string(),
-        false => format!("malformed answer from {}: {text}", reporter.target),
-    });
+    let event = json!({"event": "malformed", "seq": null, "text": text});
+    reporter.tell(None, &format!("malformed answer from {}: {text}", reporter.target), &event);
 }
 
 /// A beat's answer in time, with what it says about the clocks.
 fn show(reporter: &Reporter, answer: &Answer, rtt: Duration, bytes: usize) {
-    if reporter.quiet {
-        return;
-    }
     let (seq, rtt_ms, diff_ms) = (answer.seq, rtt.as_secs_f64() * 1e3, answer.diff * 1e3);
     let (offset_ms, bound_ms) = (diff_ms - rtt_ms / 2.0, rtt_ms / 2.0);
-    if reporter.json {
-        let event = json!({
-            "event": "reply",
-            "seq": seq,
-            "rtt_ms": rtt_ms,
-            "bytes": bytes,
-            "from": reporter.target,
-            "diff_ms": diff_ms,
-            "offset_ms": offset_ms,
-            "offset_bound_ms": bound_ms,
-        });
-        output::line(&event.to_string());
-    } else {
-        output::line(&format!(
-            "beat {seq}: time={rtt_ms:.3} ms diff={diff_ms:.3} ms offset={offset_ms:+.3} ms \
-             (give or take {bound_ms:.3})"
-        ));
-    }
-}
-
-/// What all answers together say about the server's clock.
-#[derive(Default)]
-struct Clocks {
-    /// RTT and DIFF, in milliseconds, of the answer with the shortest RTT: the
-    /// shorter the RTT, the closer the bounds.
-    best: Option<(f64, f64)>,
-    negative: u64,
-}
-
-impl Clocks {
-    fn compare(&mut self, rtt: Duration, diff: f64) {
-        let rtt = rtt.as_secs_f64() * 1e3;
-        if self.best.is_none_or(|(shortest, _)| rtt < shortest) {
-            self.best = Some((rtt, diff * 1e3));
-        }
-        self.negative += u64::from(diff < 0.0);
-    }
-
-    fn print(&self) {
-        let Some((rtt, diff)) = self.best else { return };
-        output::line(&format!(
-            "server's clock minus ours: {:+.3} ms, give or take {:.3} (beat with the shortest RTT)",
-            diff - rtt / 2.0,
-            rtt / 2.0
-        ));
-        if self.negative > 0 {
-            output::line(&format!(
-                "diff was negative in {} answers: not a way of negative length, but a server's \
-                 clock behind ours",
-                self.negative
-            ));
-        }
-    }
+    let text = format!(
+        "beat {seq}: time={rtt_ms:.3} ms diff={diff_ms:.3} ms offset={offset_ms:+.3} ms \
+         (give or take {bound_ms:.3})"
+    );
+    let event = json!({
+        "event": "reply",
+        "seq": seq,
+        "rtt_ms": rtt_ms,
+        "bytes": bytes,
+        "from": reporter.target,
+        "diff_ms": diff_ms,
+        "offset_ms": offset_ms,
+        "offset_bound_ms": bound_ms,
+    });
+    reporter.tell(None, &text, &event);
 }

@@ -17,6 +17,7 @@
 mod client;
 mod predict;
 mod server;
+mod watch;
 
 use std::process::ExitCode;
 
