@@ -450,15 +450,6 @@ fn pelt(server: &Server, connections: u64) {
 }
 
 #[test]
-fn connections_of_random_bytes_do_no_harm() {
-    let server = Server::start(SERVER, &["-q", "--json", "--stop-word", "Goodbye"]);
-    pelt(&server, 300);
-    assert_serves(server.address);
-    assert_eq!(summary(server)["connections"], 301);
-}
-
-#[test]
-#[ignore = "takes a minute; cargo test --test echo -- --ignored"]
 fn a_hundred_thousand_connections_of_random_bytes_do_no_harm() {
     let server = Server::start(SERVER, &["-q", "--json", "--stop-word", "Goodbye"]);
     pelt(&server, 100_000);
