@@ -733,7 +733,7 @@ fn unreachable_is_told_from_refused_and_from_silence() {
 /// Lets this socket drop every segment that comes in, or none: a filter
 /// (socket(7), SO_ATTACH_FILTER) whose only instruction is "keep 0 bytes".
 #[cfg(target_os = "linux")]
-fn deaf(stream: &TcpStream, deaf: bool) {
+fn deaf(stream: &TcpStream, deaf: bool) -> std::io::Result<()> {
     use std::os::fd::AsRawFd;
     let mut keep_nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
     let filter = libc::sock_fprog { len: 1, filter: &raw mut keep_nothing };
@@ -749,7 +749,7 @@ fn deaf(stream: &TcpStream, deaf: bool) {
             size_of_val(&filter) as libc::socklen_t,
         )
     };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// How often the kernel is sending again what `client` sent last to `server`
@@ -774,14 +774,18 @@ fn a_segment_that_was_dropped_is_sent_again_and_counted() {
     let (mut stream, peer) = listener.accept().unwrap();
     let first = request(&mut stream).to_ascii_uppercase();
     // From now on nothing of what the client sends arrives.
-    deaf(&stream, true);
+    if let Err(why) = deaf(&stream, true) {
+        // Most systems let everybody filter their own sockets; not all.
+        let test = "a_segment_that_was_dropped_is_sent_again_and_counted";
+        return skip(test, &format!("no socket filter for this user: {why}"));
+    }
     stream.write_all(&first).unwrap();
     let began = Instant::now();
     while attempts(peer, listener.local_addr().unwrap()) == 0 {
         assert!(began.elapsed() < DEADLINE, "nothing is sent again");
         thread::sleep(Duration::from_millis(5));
     }
-    deaf(&stream, false);
+    deaf(&stream, false).unwrap();
     for _ in 0..2 {
         let reply = request(&mut stream).to_ascii_uppercase();
         stream.write_all(&reply).unwrap();
