@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Ended, Running, Server, have, named, program, run, seqs, skip};
+use common::{DEADLINE, Ended, Running, Server, classic, have, named, program, run, seqs, skip};
 use nix::sys::signal::Signal;
 
 const SERVER: &str = "echo_server";
@@ -779,11 +779,6 @@ fn the_textbooks_programs_are_served_and_serve() {
     if !have("python3") {
         return skip(test, "python3 is not installed");
     }
-    let classic = |script: &str, args: &[&str]| {
-        let mut python = Command::new("python3");
-        python.arg(format!("{}/tests/classic/{script}", env!("CARGO_MANIFEST_DIR"))).args(args);
-        Running::start_command(python)
-    };
     let ours = Server::start(SERVER, &["-q"]);
     let port = ours.address.port().to_string();
     for protocol in ["udp", "tcp"] {

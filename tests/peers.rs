@@ -2,18 +2,10 @@
 
 mod common;
 
-use std::process::{Command, Output};
-
-use common::{Running, Server, have, named, run, seqs, skip};
+use common::{Server, classic, have, in_a_namespace, lacks, named, run, seqs, skip};
 
 const SERVER: &str = "udp_ping_server";
 const CLIENT: &str = "udp_ping_client";
-
-fn classic(script: &str, args: &[&str]) -> Running {
-    let mut python = Command::new("python3");
-    python.arg(format!("{}/tests/classic/{script}", env!("CARGO_MANIFEST_DIR"))).args(args);
-    Running::start_command(python)
-}
 
 #[test]
 fn the_classic_client_pings_our_server() {
@@ -51,37 +43,18 @@ fn our_client_pings_the_classic_server() {
     assert!(!numbers("drop").is_empty());
 }
 
-/// Runs a script in a network namespace of its own, in which loopback is up
-/// and capturing is allowed, for a minute at most. `None` where an ordinary
-/// user may not have one.
-fn in_a_namespace(script: &str) -> Option<Output> {
-    let enter = |script: &str| {
-        let mut command = Command::new("timeout");
-        command.args(["60", "unshare", "-n"]);
-        if !nix::unistd::geteuid().is_root() {
-            // Not -r: as root there, tcpdump would want to be somebody else.
-            command.args(["-c", "--keep-caps"]);
-        }
-        command.args(["--kill-child", "--fork", "sh", "-c"]);
-        command.arg(format!("ip link set lo up || exit 99; {script}")).output().ok()
-    };
-    enter("true")?.status.success().then(|| enter(script))?
-}
-
 #[test]
 fn tcpdump_sees_on_the_wire_what_both_programs_say_of_it() {
     let test = "tcpdump_sees_on_the_wire_what_both_programs_say_of_it";
-    for tool in ["timeout", "unshare", "ip", "tcpdump"] {
-        if !have(tool) {
-            return skip(test, &format!("{tool} is not installed"));
-        }
+    if let Some(why) = lacks(&["timeout", "unshare", "ip", "tcpdump"]) {
+        return skip(test, &why);
     }
     let folder = std::env::temp_dir().join(format!("socklab-wire-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     // tcpdump is stopped when it has written down as many packets as there
     // were, which it does a moment after they passed.
     let script = format!(
-        "cd {folder}; export PATH={programs}:$PATH
+        "cd {folder}
         tcpdump -i lo -n -A -l --immediate-mode udp port 12000 > wire 2> tcpdump & tcpdump=$!
         until grep -q 'listening on' tcpdump; do kill -0 $tcpdump || exit 98; sleep 0.05; done
         {SERVER} --seed 42 --json > server & server=$!
@@ -92,7 +65,6 @@ fn tcpdump_sees_on_the_wire_what_both_programs_say_of_it() {
         do sleep 0.05; done
         kill $tcpdump; wait $tcpdump",
         folder = folder.display(),
-        programs = common::programs().display(),
     );
     let Some(output) = in_a_namespace(&script) else {
         return skip(test, "no network namespace for this user (unshare -rn)");

@@ -4,11 +4,13 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Ended, Running, Server, have, named, seqs, skip};
+use common::{
+    DEADLINE, Ended, Running, Server, classic, have, in_a_namespace, lacks, named, seqs, skip,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
@@ -642,12 +644,6 @@ fn ipv6_works_as_well() {
     assert_eq!(seqs(&ended.events(), "reply"), [1, 2]);
 }
 
-fn classic(script: &str, args: &[&str]) -> Running {
-    let mut python = Command::new("python3");
-    python.arg(format!("{}/tests/classic/{script}", env!("CARGO_MANIFEST_DIR"))).args(args);
-    Running::start_command(python)
-}
-
 #[test]
 fn the_classic_client_pings_our_server() {
     if !have("python3") {
@@ -683,27 +679,6 @@ fn our_client_pings_the_classic_server() {
     assert_eq!(seqs(&events, "lost"), numbers("lost"));
     assert!(!numbers("lost").is_empty());
     assert_eq!(summary(&events)["errors"], 0);
-}
-
-/// Runs a script in a network namespace of its own, in which loopback is up,
-/// for a minute at most. `None` where this user may not have one.
-fn in_a_namespace(script: &str) -> Option<Output> {
-    let enter = |script: &str| {
-        let mut command = Command::new("timeout");
-        command.args(["60", "unshare", "-n"]);
-        if !nix::unistd::geteuid().is_root() {
-            command.arg("-r");
-        }
-        command.args(["--kill-child", "--fork", "sh", "-c"]);
-        let path = format!("export PATH={}:$PATH", common::programs().display());
-        command.arg(format!("ip link set lo up || exit 99; {path}; {script}")).output().ok()
-    };
-    enter("true")?.status.success().then(|| enter(script))?
-}
-
-fn lacks(tools: &[&str]) -> Option<String> {
-    let missing = tools.iter().find(|tool| !have(tool))?;
-    Some(format!("{missing} is not installed"))
 }
 
 #[test]

@@ -3,9 +3,8 @@
 mod common;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Command;
 
-use common::{DEADLINE, Ended, Running, Server, have, named, run, seqs, skip};
+use common::{DEADLINE, Ended, Running, Server, classic, have, named, run, seqs, skip};
 use serde_json::Value;
 
 const NAME: &str = "udp_heartbeat";
@@ -216,10 +215,7 @@ fn the_classic_client_is_answered() {
     }
     let server = server(&["--seed", "11"]);
     let port = server.address.port().to_string();
-    let mut python = Command::new("python3");
-    let script = format!("{}/tests/classic/udp_heartbeat_client.py", env!("CARGO_MANIFEST_DIR"));
-    python.args([&script, "127.0.0.1", &port, "30"]);
-    let ended = Running::start_command(python).end();
+    let ended = classic("udp_heartbeat_client.py", &["127.0.0.1", &port, "30"]).end();
     assert_eq!(ended.code(), 0, "{ended:#?}");
     assert_eq!(ended.stdout.len(), 13, "{ended:#?}");
     assert_eq!(ended.stdout[11..], ["12 timed out", "server down"]);
@@ -230,9 +226,7 @@ fn the_classic_server_is_watched() {
     if !have("python3") {
         return skip("the_classic_server_is_watched", "python3 is not installed");
     }
-    let mut python = Command::new("python3");
-    python.arg(format!("{}/tests/classic/udp_heartbeat_server.py", env!("CARGO_MANIFEST_DIR")));
-    let mut server = Running::start_command(python);
+    let mut server = classic("udp_heartbeat_server.py", &[]);
     let address = format!("127.0.0.1:{}", server.line());
     let ended = client(&address, &["--json", "-n", "10", "-W", "300ms"]);
     assert_eq!(ended.code(), 0);

@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -203,6 +203,37 @@ pub fn seqs(events: &[Value], name: &str) -> Vec<u64> {
 pub fn have(tool: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()))
+}
+
+/// Starts one of the classic programs, which are in Python.
+pub fn classic(script: &str, args: &[&str]) -> Running {
+    let mut python = Command::new("python3");
+    python.arg(format!("{}/tests/classic/{script}", env!("CARGO_MANIFEST_DIR"))).args(args);
+    Running::start_command(python)
+}
+
+/// What a test cannot do without, if it is missing here.
+pub fn lacks(tools: &[&str]) -> Option<String> {
+    let missing = tools.iter().find(|tool| !have(tool))?;
+    Some(format!("{missing} is not installed"))
+}
+
+/// Runs a script in a network namespace of its own, in which loopback is up
+/// and capturing is allowed, for a minute at most; our programs are in its
+/// PATH. `None` where this user may not have one.
+pub fn in_a_namespace(script: &str) -> Option<Output> {
+    let enter = |script: &str| {
+        let mut command = Command::new("timeout");
+        command.args(["60", "unshare", "-n"]);
+        if !nix::unistd::geteuid().is_root() {
+            // Not -r: as root there, tcpdump would want to be somebody else.
+            command.args(["-c", "--keep-caps"]);
+        }
+        command.args(["--kill-child", "--fork", "sh", "-c"]);
+        let path = format!("export PATH={}:$PATH", programs().display());
+        command.arg(format!("ip link set lo up || exit 99; {path}; {script}")).output().ok()
+    };
+    enter("true")?.status.success().then(|| enter(script))?
 }
 
 /// Says loudly that a test did not run, and why; with SOCKLAB_STRICT=1 it is
