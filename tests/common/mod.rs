@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// No step of a test takes so long unless something is wrong, however slow
 /// the machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The folder of the programs that Cargo built for this test.
 pub fn programs() -> &'static Path {
@@ -219,12 +219,12 @@ pub fn lacks(tools: &[&str]) -> Option<String> {
 }
 
 /// Runs a script in a network namespace of its own, in which loopback is up
-/// and capturing is allowed, for a minute at most; our programs are in its
+/// and capturing is allowed, for four minutes at most; our programs are in its
 /// PATH. `None` where this user may not have one.
 pub fn in_a_namespace(script: &str) -> Option<Output> {
     let enter = |script: &str| {
         let mut command = Command::new("timeout");
-        command.args(["60", "unshare", "-n"]);
+        command.args(["240", "unshare", "-n"]);
         if !nix::unistd::geteuid().is_root() {
             // Not -r: as root there, tcpdump would want to be somebody else.
             command.args(["-c", "--keep-caps"]);
