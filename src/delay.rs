@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::impair::Treatment;
+use crate::impair::{Impairment, Treatment};
 
 /// A reply held back to be overtaken leaves after this time even if nothing
 /// overtakes it.
@@ -44,6 +44,17 @@ pub struct DelayLine {
 }
 
 impl DelayLine {
+    /// A line, if some reply may have to leave later than at once.
+    ///
+    /// # Errors
+    /// One line for a person.
+    pub fn if_needed(plan: &Impairment, socket: &UdpSocket) -> Result<Option<DelayLine>, String> {
+        if !plan.delays() {
+            return Ok(None);
+        }
+        DelayLine::new(socket).map(Some).map_err(|why| format!("cannot delay replies: {why}"))
+    }
+
     /// Starts the thread, which sends from `socket`.
     ///
     /// # Errors

@@ -22,16 +22,28 @@ pub enum Family {
     V6,
 }
 
-impl Family {
-    /// From the two flags `-4` and `-6`, of which clap admits at most one.
-    pub fn from_flags(ipv4: bool, ipv6: bool) -> Family {
-        match (ipv4, ipv6) {
+/// The two flags by which a client chooses; at most one of them.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct FamilyArgs {
+    /// Use IPv4
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6
+    #[arg(short = '6')]
+    ipv6: bool,
+}
+
+impl FamilyArgs {
+    pub fn wanted(self) -> Family {
+        match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,
             _ => Family::Any,
         }
     }
+}
 
+impl Family {
     fn admits(self, address: &SocketAddr) -> bool {
         match self {
             Family::Any => true,

@@ -28,7 +28,7 @@ use socklab::echo::compare::InFlight;
 use socklab::echo::connect::connect;
 use socklab::echo::input::Messages;
 use socklab::echo::report::{Report, Verdict};
-use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
+use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
 use socklab::sys;
 
 const NAME: &str = "echo_client";
@@ -58,12 +58,8 @@ struct Args {
     /// Print JSON lines
     #[arg(long)]
     json: bool,
-    /// Use IPv4
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6
-    #[arg(short = '6')]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
 }
 
 fn main() -> ExitCode {
@@ -71,7 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Exit, String> {
-    let server = args.server.resolve(10100, Family::from_flags(args.ipv4, args.ipv6))?;
+    let server = args.server.resolve(10100, args.family.wanted())?;
     cli::stop_on_ctrl_c()?;
     let protocol = if args.tcp { "TCP" } else { "UDP" };
     let typed = args.message.is_none();

@@ -21,7 +21,7 @@ use clap::Parser;
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
-use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
+use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
@@ -57,12 +57,8 @@ struct Args {
     /// Draw the distribution of the RTTs
     #[arg(long)]
     histogram: bool,
-    /// Use IPv4
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6
-    #[arg(short = '6')]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
 }
 
 fn main() -> ExitCode {
@@ -71,7 +67,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let size = request_size(args)?;
-    let server = args.server.resolve(12000, Family::from_flags(args.ipv4, args.ipv6))?;
+    let server = args.server.resolve(12000, args.family.wanted())?;
     let socket = connect_udp(server)?;
     let kernel_stamps = sys::stamp_arrivals(&socket);
     cli::stop_on_ctrl_c()?;

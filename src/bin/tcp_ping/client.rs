@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock;
-use socklab::endpoint::{Endpoint, Family, cause};
+use socklab::endpoint::{Endpoint, FamilyArgs, cause};
 use socklab::sys;
 use socklab::wire::tcp_ping::{self, Received};
 
@@ -53,12 +53,8 @@ pub struct Args {
     /// Draw the distribution of the RTTs
     #[arg(long)]
     pub histogram: bool,
-    /// Use IPv4
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6
-    #[arg(short = '6')]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -68,7 +64,7 @@ enum Switch {
 }
 
 pub fn run(args: &Args) -> Result<Exit, String> {
-    let server = args.server.resolve(12001, Family::from_flags(args.ipv4, args.ipv6))?;
+    let server = args.server.resolve(12001, args.family.wanted())?;
     if server.port() == 0 {
         return Err(format!(
             "{server} cannot be reached: no server has port 0; see its first line"

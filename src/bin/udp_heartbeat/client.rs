@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use socklab::cli::{self, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
-use socklab::endpoint::{Endpoint, Family, cause, connect_udp};
+use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
 use socklab::output::printable;
 use socklab::probes::{Answer as Fate, Probes};
 use socklab::report::{Event, Reporter};
@@ -43,12 +43,8 @@ pub struct Args {
     /// Print JSON lines
     #[arg(long)]
     json: bool,
-    /// Use IPv4
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6
-    #[arg(short = '6')]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
 }
 
 /// How a watch ends.
@@ -69,7 +65,7 @@ impl From<Verdict> for ExitCode {
 }
 
 pub fn run(args: &Args) -> Result<Verdict, String> {
-    let server = args.server.resolve(12002, Family::from_flags(args.ipv4, args.ipv6))?;
+    let server = args.server.resolve(12002, args.family.wanted())?;
     let socket = connect_udp(server)?;
     sys::stamp_arrivals(&socket);
     cli::stop_on_ctrl_c()?;

@@ -64,12 +64,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     let socket = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
     socket.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
     let address = socket.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
-    let line = match plan.delays() {
-        true => {
-            Some(DelayLine::new(&socket).map_err(|why| format!("cannot delay replies: {why}"))?)
-        }
-        false => None,
-    };
+    let line = DelayLine::if_needed(&plan, &socket)?;
     cli::stop_on_ctrl_c()?;
 
     let log = Log { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
