@@ -1,0 +1,312 @@
+//! ICMP errors: what went wrong on the way, and the packet that it went wrong with.
+//!
+//! ```text
+//! +---------------+---------------+-------------------------------+
+//! |     type      |     code      |           checksum            |
+//! |                 depends on the type; often 0                  |
+//! |  the packet that caused it: its IP header and at least 8 bytes |
+//! ```
+//!
+//! The eight bytes are enough for the ports of UDP and TCP, or an echo's
+//! identifier and sequence number: by them the sender finds whom to tell.
+//! Most systems quote more (RFC 1812 wants up to 576 bytes in all).
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use super::icmp::{HEADER, Version};
+
+const UNREACHABLE_V4: u8 = 3;
+const REDIRECT_V4: u8 = 5;
+const TIME_EXCEEDED_V4: u8 = 11;
+const PARAMETER_PROBLEM_V4: u8 = 12;
+
+const UNREACHABLE_V6: u8 = 1;
+const TOO_BIG_V6: u8 = 2;
+const TIME_EXCEEDED_V6: u8 = 3;
+const PARAMETER_PROBLEM_V6: u8 = 4;
+
+/// Fragmentation needed, and not allowed: code 4 of [`UNREACHABLE_V4`].
+const TOO_BIG_CODE_V4: u8 = 4;
+
+/// The names of the codes of IPv4's type 3, destination unreachable, 0 to 15
+/// (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1).
+const UNREACHABLE_NAMES_V4: [&str; 16] = [
+    "Destination Net Unreachable",
+    "Destination Host Unreachable",
+    "Destination Protocol Unreachable",
+    "Destination Port Unreachable",
+    "Fragmentation Needed",
+    "Source Route Failed",
+    "Destination Net Unknown",
+    "Destination Host Unknown",
+    "Source Host Isolated",
+    "Destination Net Prohibited",
+    "Destination Host Prohibited",
+    "Destination Net Unreachable for Type of Service",
+    "Destination Host Unreachable for Type of Service",
+    "Communication Administratively Prohibited",
+    "Host Precedence Violation",
+    "Precedence Cutoff",
+];
+
+/// The same for IPv6's type 1 (RFC 4443, section 3.1; 7: RFC 6550, 8: RFC 8883).
+const UNREACHABLE_NAMES_V6: [&str; 7] = [
+    "No Route to Destination",
+    "Communication Administratively Prohibited",
+    "Beyond Scope of Source Address",
+    "Destination Address Unreachable",
+    "Destination Port Unreachable",
+    "Source Address Failed Policy",
+    "Route to Destination Rejected",
+];
+
+/// What an error is about, without the packet: enough to name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Problem {
+    pub version: Version,
+    pub kind: u8,
+    pub code: u8,
+    /// The four bytes behind the checksum.
+    pub rest: u32,
+}
+
+/// An error message: the problem, and the packet that met it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpError<'a> {
+    pub problem: Problem,
+    /// The packet that caused it, from its IP header on, as far as it is
+    /// quoted; see [`Quoted`](super::quoted::Quoted).
+    pub quoted: &'a [u8],
+    /// What RFC 4884 lets a router add, such as its MPLS labels.
+    pub extensions: &'a [u8],
+}
+
+impl<'a> IcmpError<'a> {
+    /// `None` if the message is no error, or ends within the header.
+    pub fn parse(version: Version, message: &'a [u8]) -> Option<IcmpError<'a>> {
+        let fixed = message.get(..HEADER)?;
+        let rest = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
+        let problem = Problem { version, kind: fixed[0], code: fixed[1], rest };
+        if !problem.is_error() {
+            return None;
+        }
+        let body = &message[HEADER..];
+        // RFC 4884, section 3: a length other than 0 says where the quotation
+        // ends and the extensions begin.
+        let length = match (version, problem.kind) {
+            (Version::V4, UNREACHABLE_V4 | TIME_EXCEEDED_V4 | PARAMETER_PROBLEM_V4) => {
+                4 * usize::from(fixed[5])
+            }
+            (Version::V6, UNREACHABLE_V6 | TIME_EXCEEDED_V6) => 8 * usize::from(fixed[4]),
+            _ => 0,
+        };
+        let end = if length == 0 { body.len() } else { length.min(body.len()) };
+        let (quoted, extensions) = body.split_at(end);
+        Some(IcmpError { problem, quoted, extensions })
+    }
+
+    /// The message as bytes, into `buffer`, whose content is replaced. The
+    /// checksum is left to [`set_checksum`](super::icmp::set_checksum).
+    pub fn emit(&self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(&[self.problem.kind, self.problem.code, 0, 0]);
+        buffer.extend_from_slice(&self.problem.rest.to_be_bytes());
+        buffer.extend_from_slice(self.quoted);
+        buffer.extend_from_slice(self.extensions);
+    }
+}
+
+impl Problem {
+    /// Whether messages of this type are errors at all. RFC 4443 keeps the
+    /// types up to 127 for them; RFC 792 has these few, and the source quench,
+    /// which nobody may send any more (RFC 6633).
+    fn is_error(self) -> bool {
+        match self.version {
+            Version::V4 => matches!(
+                self.kind,
+                UNREACHABLE_V4 | REDIRECT_V4 | TIME_EXCEEDED_V4 | PARAMETER_PROBLEM_V4
+            ),
+            Version::V6 => (UNREACHABLE_V6..=127).contains(&self.kind),
+        }
+    }
+
+    /// Its name in a few words, as far as type and code tell.
+    pub fn name(self) -> &'static str {
+        let code = usize::from(self.code);
+        match (self.version, self.kind, self.code) {
+            (Version::V4, UNREACHABLE_V4, _) => {
+                UNREACHABLE_NAMES_V4.get(code).copied().unwrap_or("Destination Unreachable")
+            }
+            (Version::V6, UNREACHABLE_V6, _) => {
+                UNREACHABLE_NAMES_V6.get(code).copied().unwrap_or("Destination Unreachable")
+            }
+            (Version::V4, REDIRECT_V4, 0 | 2) => "Redirect Network",
+            (Version::V4, REDIRECT_V4, _) => "Redirect Host",
+            (Version::V4, TIME_EXCEEDED_V4, 0) => "Time to Live Exceeded",
+            (Version::V6, TIME_EXCEEDED_V6, 0) => "Hop Limit Exceeded",
+            (Version::V4, TIME_EXCEEDED_V4, _) | (Version::V6, TIME_EXCEEDED_V6, _) => {
+                "Fragment Reassembly Time Exceeded"
+            }
+            (Version::V4, PARAMETER_PROBLEM_V4, _) | (Version::V6, PARAMETER_PROBLEM_V6, _) => {
+                "Parameter Problem"
+            }
+            (Version::V6, TOO_BIG_V6, _) => "Packet Too Big",
+            _ => "Unknown ICMP Error",
+        }
+    }
+
+    /// The largest packet, in bytes, that the next link takes: RFC 1191,
+    /// section 4, and RFC 4443, section 3.2. Routers older than 1990 leave it 0,
+    /// which is `None`.
+    pub fn next_hop_mtu(self) -> Option<u32> {
+        let mtu = match (self.version, self.kind, self.code) {
+            (Version::V4, UNREACHABLE_V4, TOO_BIG_CODE_V4) => self.rest & 0xffff,
+            (Version::V6, TOO_BIG_V6, _) => self.rest,
+            _ => 0,
+        };
+        (mtu != 0).then_some(mtu)
+    }
+
+    /// The router that should have been asked, in a redirect (RFC 792).
+    pub fn gateway(self) -> Option<Ipv4Addr> {
+        let redirect = self.version == Version::V4 && self.kind == REDIRECT_V4;
+        redirect.then(|| Ipv4Addr::from_bits(self.rest))
+    }
+
+    /// The byte of the quoted packet that nobody understood, in a parameter problem.
+    pub fn pointer(self) -> Option<u32> {
+        match (self.version, self.kind) {
+            (Version::V4, PARAMETER_PROBLEM_V4) => Some(self.rest >> 24),
+            (Version::V6, PARAMETER_PROBLEM_V6) => Some(self.rest),
+            _ => None,
+        }
+    }
+
+    /// Whether a redirect: the packet went on its way all the same.
+    pub fn is_redirect(self) -> bool {
+        self.gateway().is_some()
+    }
+
+    /// Whether hosts take it for final (RFC 1122, section 4.2.3.9): a connected
+    /// UDP socket is told at once, and a TCP connection that is being opened
+    /// ends. Of a soft error they hope that it passes. Here as Linux divides them.
+    pub fn is_hard(self) -> bool {
+        match (self.version, self.kind) {
+            (Version::V4, UNREACHABLE_V4) => {
+                matches!(self.code, 2 | 3 | 6..=10 | 13..=15)
+            }
+            (Version::V6, UNREACHABLE_V6) => matches!(self.code, 1 | 4 | 5 | 6),
+            (Version::V4, PARAMETER_PROBLEM_V4) | (Version::V6, PARAMETER_PROBLEM_V6) => true,
+            _ => false,
+        }
+    }
+}
+
+/// `Destination Host Unreachable`, `Fragmentation Needed, next-hop MTU 1400`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())?;
+        if let Some(mtu) = self.next_hop_mtu() {
+            write!(f, ", next-hop MTU {mtu}")?;
+        }
+        if let Some(gateway) = self.gateway() {
+            write!(f, ", to {gateway}")?;
+        }
+        if let Some(pointer) = self.pointer() {
+            write!(f, ", at byte {pointer}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icmp::{Body, Message};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn problem(version: Version, kind: u8, code: u8, rest: u32) -> Problem {
+        Problem { version, kind, code, rest }
+    }
+
+    #[test]
+    fn an_error_is_named_with_what_its_second_line_says() {
+        use Version::{V4, V6};
+        for (problem, text) in [
+            (problem(V4, 3, 1, 0), "Destination Host Unreachable"),
+            (problem(V4, 3, 4, 1400), "Fragmentation Needed, next-hop MTU 1400"),
+            (problem(V4, 3, 4, 0), "Fragmentation Needed"),
+            (problem(V4, 3, 16, 0), "Destination Unreachable"),
+            (problem(V4, 5, 1, 0x0a00_0001), "Redirect Host, to 10.0.0.1"),
+            (problem(V4, 11, 0, 0), "Time to Live Exceeded"),
+            (problem(V4, 12, 0, 0x1400_0000), "Parameter Problem, at byte 20"),
+            (problem(V6, 1, 4, 0), "Destination Port Unreachable"),
+            (problem(V6, 2, 0, 1280), "Packet Too Big, next-hop MTU 1280"),
+            (problem(V6, 3, 0, 0), "Hop Limit Exceeded"),
+            (problem(V6, 4, 1, 40), "Parameter Problem, at byte 40"),
+            (problem(V6, 99, 0, 0), "Unknown ICMP Error"),
+        ] {
+            assert_eq!(problem.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_error_is_emitted_as_it_is_read() {
+        let message = [3, 4, 0, 0, 0, 0, 5, 0x78, 0x45, 0, 0, 28, 1, 2];
+        let error = IcmpError::parse(Version::V4, &message).unwrap();
+        assert_eq!(error.problem, problem(Version::V4, 3, 4, 1400));
+        assert_eq!((error.quoted, error.extensions), (&message[8..], &[] as &[u8]));
+        let mut bytes = Vec::new();
+        error.emit(&mut bytes);
+        assert_eq!(bytes, message);
+    }
+
+    #[test]
+    fn the_length_of_rfc_4884_ends_the_quotation() {
+        let mut message = vec![11, 0, 0, 0, 0, 32, 0, 0];
+        message.extend([0x45; 128]);
+        message.extend(b"extension");
+        let error = IcmpError::parse(Version::V4, &message).unwrap();
+        assert_eq!((error.quoted.len(), error.extensions), (128, b"extension".as_slice()));
+        // In units of 8 bytes over IPv6, in the byte before.
+        message[..8].copy_from_slice(&[3, 0, 0, 0, 16, 0, 0, 0]);
+        let error = IcmpError::parse(Version::V6, &message).unwrap();
+        assert_eq!((error.quoted.len(), error.extensions), (128, b"extension".as_slice()));
+        // A length beyond the end does not lead beyond it.
+        message[4] = 255;
+        let error = IcmpError::parse(Version::V6, &message).unwrap();
+        assert_eq!((error.quoted.len(), error.extensions.len()), (137, 0));
+        // "Packet too big" has no length there, but its MTU.
+        message[..8].copy_from_slice(&[2, 0, 0, 0, 0, 0, 5, 0]);
+        assert_eq!(IcmpError::parse(Version::V6, &message).unwrap().quoted.len(), 137);
+    }
+
+    #[test]
+    fn what_is_no_error_is_none() {
+        for (version, kind) in [(Version::V4, 8), (Version::V4, 4), (Version::V6, 128)] {
+            assert_eq!(IcmpError::parse(version, &[kind, 0, 0, 0, 0, 0, 0, 0]), None);
+        }
+        assert_eq!(IcmpError::parse(Version::V4, &[3, 1, 0, 0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_error_that_is_read_has_a_name_and_comes_out_as_it_went_in(
+            kind: u8,
+            code: u8,
+            mut bytes in prop::collection::vec(any::<u8>(), 8..300),
+        ) {
+            bytes[..4].copy_from_slice(&[kind, code, 0, 0]);
+            for version in [Version::V4, Version::V6] {
+                let message = Message::parse(version, &bytes).unwrap();
+                if let Body::Error(error) = message.body {
+                    prop_assert!(!error.problem.to_string().is_empty());
+                    let mut made = Vec::new();
+                    error.emit(&mut made);
+                    prop_assert_eq!(&made, &bytes);
+                }
+            }
+        }
+    }
+}

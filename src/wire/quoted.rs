@@ -1,0 +1,205 @@
+//! The packet that an ICMP error quotes, as far as it goes: whose it was, and what it asked for.
+
+use std::net::IpAddr;
+
+use super::error::Error;
+use super::icmp::Version;
+use super::ipv4::{self, ICMP, TCP, UDP};
+use super::ipv6::{self, ICMPV6};
+
+/// What a quotation says about the packet that met with the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted<'a> {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// What was left of it where the error arose.
+    pub ttl: u8,
+    pub protocol: u8,
+    pub transport: Transport,
+    /// The bytes behind the IP header, as many as are quoted.
+    pub bytes: &'a [u8],
+}
+
+/// The first eight bytes behind the IP header: so many are quoted at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// An echo request, or a reply, of either version.
+    Echo {
+        identifier: u16,
+        sequence: u16,
+    },
+    Udp {
+        source_port: u16,
+        destination_port: u16,
+    },
+    Tcp {
+        source_port: u16,
+        destination_port: u16,
+        sequence: u32,
+    },
+    /// Another protocol, another ICMP message, or a fragment that does not begin the packet.
+    Other,
+    /// The quotation ends before.
+    Cut,
+}
+
+impl<'a> Quoted<'a> {
+    /// Reads a quotation from the first byte of its IP header.
+    ///
+    /// # Errors
+    /// It is no packet of this version of IP, or ends within the IP header.
+    pub fn parse(version: Version, quotation: &'a [u8]) -> Result<Quoted<'a>, Error> {
+        match version {
+            Version::V4 => {
+                let (header, bytes) = ipv4::Header::parse(quotation)?;
+                let begins = header.fragment_offset == 0;
+                let transport =
+                    if begins { Transport::read(header.protocol, bytes) } else { Transport::Other };
+                Ok(Quoted {
+                    source: header.source.into(),
+                    destination: header.destination.into(),
+                    ttl: header.ttl,
+                    protocol: header.protocol,
+                    transport,
+                    bytes,
+                })
+            }
+            Version::V6 => {
+                let (header, payload) = ipv6::Header::parse(quotation)?;
+                let upper = header.upper_layer(payload);
+                let (protocol, bytes) = upper.unwrap_or((header.next_header, payload));
+                let transport = if upper.is_some() {
+                    Transport::read(protocol, bytes)
+                } else {
+                    Transport::Other
+                };
+                Ok(Quoted {
+                    source: header.source.into(),
+                    destination: header.destination.into(),
+                    ttl: header.hop_limit,
+                    protocol,
+                    transport,
+                    bytes,
+                })
+            }
+        }
+    }
+}
+
+impl Transport {
+    fn read(protocol: u8, bytes: &[u8]) -> Transport {
+        let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk() else {
+            return Transport::Cut;
+        };
+        let first = u16::from_be_bytes([a, b]);
+        let second = u16::from_be_bytes([c, d]);
+        match protocol {
+            UDP => Transport::Udp { source_port: first, destination_port: second },
+            TCP => Transport::Tcp {
+                source_port: first,
+                destination_port: second,
+                sequence: u32::from_be_bytes([e, f, g, h]),
+            },
+            ICMP if a == 8 || a == 0 => Transport::Echo {
+                identifier: u16::from_be_bytes([e, f]),
+                sequence: u16::from_be_bytes([g, h]),
+            },
+            ICMPV6 if a == 128 || a == 129 => Transport::Echo {
+                identifier: u16::from_be_bytes([e, f]),
+                sequence: u16::from_be_bytes([g, h]),
+            },
+            _ => Transport::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icmp::{Echo, Version};
+    use super::super::{ipv4, ipv6, udp};
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    const ALICE: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 2);
+    const BOB: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+    fn packet(protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let header = ipv4::Header {
+            type_of_service: 0,
+            total_length: (20 + payload.len()) as u16,
+            identification: 0,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            ttl: 1,
+            protocol,
+            checksum: 0,
+            source: ALICE,
+            destination: BOB,
+            options: &[],
+        };
+        header.emit(&mut bytes);
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    #[test]
+    fn a_quoted_echo_is_read_even_when_its_payload_is_cut_off() {
+        let mut echo = Vec::new();
+        Echo { identifier: 7, sequence: 3, payload: &[0; 56] }.emit(Version::V4, 8, &mut echo);
+        let packet = packet(ICMP, &echo);
+        for end in [28, 40, packet.len()] {
+            let quoted = Quoted::parse(Version::V4, &packet[..end]).unwrap();
+            assert_eq!((quoted.source, quoted.destination), (ALICE.into(), BOB.into()));
+            assert_eq!(quoted.transport, Transport::Echo { identifier: 7, sequence: 3 });
+            assert_eq!((quoted.ttl, quoted.bytes.len()), (1, end - 20));
+        }
+        let cut = Quoted::parse(Version::V4, &packet[..27]).unwrap();
+        assert_eq!(cut.transport, Transport::Cut);
+        assert!(Quoted::parse(Version::V4, &packet[..19]).is_err());
+    }
+
+    #[test]
+    fn a_quoted_datagram_tells_its_ports_over_both_versions() {
+        let mut datagram = Vec::new();
+        udp::emit((ALICE.into(), 40_000), (BOB.into(), 12_000), b"Ping", &mut datagram);
+        let ports = Transport::Udp { source_port: 40_000, destination_port: 12_000 };
+        let packet = packet(UDP, &datagram);
+        assert_eq!(Quoted::parse(Version::V4, &packet).unwrap().transport, ports);
+
+        let mut bytes = Vec::new();
+        let header = ipv6::Header {
+            traffic_class: 0,
+            flow_label: 0,
+            payload_length: datagram.len() as u16,
+            next_header: UDP,
+            hop_limit: 1,
+            source: Ipv6Addr::LOCALHOST,
+            destination: Ipv6Addr::LOCALHOST,
+        };
+        header.emit(&mut bytes);
+        bytes.extend(&datagram);
+        assert_eq!(Quoted::parse(Version::V6, &bytes).unwrap().transport, ports);
+    }
+
+    #[test]
+    fn a_later_fragment_has_no_ports() {
+        let mut packet = packet(UDP, &[0; 16]);
+        packet[7] = 1;
+        let quoted = Quoted::parse(Version::V4, &packet).unwrap();
+        assert_eq!(quoted.transport, Transport::Other);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes: Vec<u8>, next_header: u8) {
+            let _ = Quoted::parse(Version::V4, &bytes);
+            let mut packet = vec![0x60, 0, 0, 0, 0xff, 0xff, next_header, 1];
+            packet.resize(40, 0);
+            packet.extend(bytes);
+            let _ = Quoted::parse(Version::V6, &packet);
+        }
+    }
+}
