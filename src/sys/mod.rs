@@ -3,10 +3,22 @@
 //! Each file offers the same functions; where a system lacks something, its
 //! file says so in its result, and the programs go on without.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use crate::wire::icmp_error::Problem;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{receive, stamp_arrivals};
+pub use linux::receive;
+
+#[cfg(target_os = "linux")]
+mod linux_message;
+#[cfg(target_os = "linux")]
+pub use linux_message::{next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals};
+
 #[cfg(target_os = "linux")]
 mod linux_tcp;
 #[cfg(target_os = "linux")]
@@ -15,8 +27,41 @@ pub use linux_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client}
 #[cfg(not(target_os = "linux"))]
 mod portable;
 #[cfg(not(target_os = "linux"))]
-pub use portable::{receive, stamp_arrivals};
+pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, stamp_arrivals};
+
 #[cfg(not(target_os = "linux"))]
 mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
+
+/// A packet that came in, and what the kernel knows about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet {
+    /// How many bytes of the buffer it takes.
+    pub length: usize,
+    pub from: Option<SocketAddr>,
+    /// The moment at which the kernel received it, by the wall clock.
+    pub stamp: Option<SystemTime>,
+    /// The TTL or hop limit with which it arrived, where the socket asked for it.
+    pub ttl: Option<u8>,
+    /// Whether the buffer was too small, and the end is missing.
+    pub cut: bool,
+}
+
+/// An error that answers a packet of ours, from the socket's error queue.
+#[derive(Debug)]
+pub struct QueuedError {
+    /// What the kernel makes of it.
+    pub why: io::Error,
+    /// The ICMP error; `None` if it arose on this machine itself.
+    pub problem: Option<Problem>,
+    /// Where the packet was too large: the largest that would have passed, in bytes.
+    pub mtu: Option<u32>,
+    /// Who sent the error.
+    pub from: Option<IpAddr>,
+    /// Whom our packet was for.
+    pub to: Option<SocketAddr>,
+    /// How many bytes of our packet are in the buffer.
+    pub length: usize,
+    pub stamp: Option<SystemTime>,
+}
