@@ -21,6 +21,7 @@
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
+//! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`clients`] | a server's bounded table of its clients |
 //! | [`delay`] | the thread that sends late replies in time |
@@ -37,6 +38,7 @@ pub mod delay;
 pub mod echo;
 pub mod endpoint;
 pub mod histogram;
+pub mod icmp_socket;
 pub mod impair;
 pub mod output;
 pub mod probes;

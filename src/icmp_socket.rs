@@ -1,0 +1,156 @@
+//! Opening an ICMP socket, raw or datagram, and what to do where neither is allowed.
+//!
+//! A raw socket receives every ICMP message that reaches the host, and sends
+//! what it is given; it is for root, or a program with CAP_NET_RAW. A datagram
+//! socket (Linux, and macOS) sends echo requests only, under an identifier that
+//! the kernel chooses, and receives the replies to those alone. On Linux
+//! `net.ipv4.ping_group_range` says which groups may have one, for both
+//! versions of ICMP.
+
+use std::fs;
+use std::io;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::endpoint::cause;
+use crate::sys::{self, Packet};
+use crate::wire::icmp::Version;
+use crate::wire::ipv4;
+
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Raw,
+    Datagram,
+}
+
+/// A socket that sends and receives ICMP messages.
+#[derive(Debug)]
+pub struct IcmpSocket {
+    /// The socket itself. Its addresses carry port 0.
+    pub socket: UdpSocket,
+    pub kind: Kind,
+    pub version: Version,
+    /// The identifier that stands in what it sends: drawn at random for a raw
+    /// socket, the kernel's choice for a datagram socket.
+    pub identifier: u16,
+    /// Whether arrivals are stamped by the kernel.
+    pub kernel_stamps: bool,
+}
+
+/// A message that came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// From its type on.
+    pub message: &'a [u8],
+    /// The IP header before it, where it can be seen: on a raw IPv4 socket only.
+    pub ip_header: Option<&'a [u8]>,
+    pub packet: Packet,
+}
+
+impl IcmpSocket {
+    /// Opens a raw socket, or a datagram socket where that is not allowed.
+    ///
+    /// # Errors
+    /// One line for a person: neither is allowed, and each mend.
+    pub fn open(version: Version) -> Result<IcmpSocket, String> {
+        let raw = match IcmpSocket::open_kind(version, Kind::Raw) {
+            Ok(socket) => return Ok(socket),
+            Err(why) => why,
+        };
+        IcmpSocket::open_kind(version, Kind::Datagram).map_err(|datagram| {
+            let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
+            if refused.contains(&raw.kind()) {
+                privileges(&datagram)
+            } else {
+                format!("cannot open a raw ICMP socket: {}", cause(&raw))
+            }
+        })
+    }
+
+    /// Opens a socket of one kind.
+    ///
+    /// # Errors
+    /// Those of socket(2) and bind(2): `PermissionDenied` without the privilege.
+    pub fn open_kind(version: Version, kind: Kind) -> io::Result<IcmpSocket> {
+        let (domain, protocol) = match version {
+            Version::V4 => (Domain::IPV4, Protocol::ICMPV4),
+            Version::V6 => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let kind_of_socket = match kind {
+            Kind::Raw => Type::RAW,
+            Kind::Datagram => Type::DGRAM,
+        };
+        let socket = Socket::new(domain, kind_of_socket, Some(protocol))?;
+        let socket: UdpSocket = socket.into();
+        let kernel_stamps = sys::stamp_arrivals(&socket);
+        sys::show_ttl(&socket, version);
+        let identifier = match kind {
+            // Two programs with the same one would see each other's replies.
+            Kind::Raw => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
+            Kind::Datagram => {
+                let any = match version {
+                    Version::V4 => "0.0.0.0:0",
+                    Version::V6 => "[::]:0",
+                };
+                // Bound, the socket has its identifier, as if it were a port.
+                let any: std::net::SocketAddr = any.parse().map_err(io::Error::other)?;
+                socket2::SockRef::from(&socket).bind(&any.into())?;
+                sys::queue_errors(&socket, version);
+                socket.local_addr()?.port()
+            }
+        };
+        Ok(IcmpSocket { socket, kind, version, identifier, kernel_stamps })
+    }
+
+    /// Waits for a message, but no longer than `timeout`. It may be anybody's.
+    ///
+    /// # Errors
+    /// Those of [`sys::receive_packet`].
+    pub fn receive<'a>(&self, buffer: &'a mut [u8], timeout: Duration) -> io::Result<Received<'a>> {
+        let mut packet = sys::receive_packet(&self.socket, buffer, timeout)?;
+        let bytes = &buffer[..packet.length];
+        // Raw IPv4 reads begin with the IP header, all others with the message.
+        if (self.version, self.kind) == (Version::V4, Kind::Raw)
+            && let Ok((header, message)) = ipv4::Header::parse(bytes)
+        {
+            packet.ttl = Some(header.ttl);
+            let ip_header = Some(&bytes[..header.length()]);
+            return Ok(Received { message, ip_header, packet });
+        }
+        Ok(Received { message: bytes, ip_header: None, packet })
+    }
+}
+
+/// What is missing on this system, and each way to mend it.
+fn privileges(datagram: &io::Error) -> String {
+    let program =
+        std::env::current_exe().map_or("PROGRAM".into(), |path| path.display().to_string());
+    let why = format!(
+        "no ICMP socket: a raw one needs root or CAP_NET_RAW, a datagram one is refused too ({})",
+        cause(datagram)
+    );
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok();
+    let Some((range, group)) = range.zip(own_group()) else {
+        return format!("{why}; run it as root: sudo {program}");
+    };
+    let range = range.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!(
+        "{why}; any of these mends it: sudo {program}; or once: sudo setcap cap_net_raw+ep {program}; \
+         or, as net.ipv4.ping_group_range is \"{range}\" and your group {group}: \
+         sudo sysctl net.ipv4.ping_group_range=\"{group} {group}\"; or without root, \
+         for loopback alone: unshare -rn sh -c 'ip link set lo up; {program} 127.0.0.1'"
+    )
+}
+
+/// The group that this process runs as (proc(5), `/proc/self/status`).
+fn own_group() -> Option<u32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Gid:"))?;
+    // Real, effective, saved, and file-system group.
+    line.split_whitespace().nth(1)?.parse().ok()
+}
