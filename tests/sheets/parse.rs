@@ -32,11 +32,21 @@ pub struct Part {
     pub line: usize,
     /// None where the part goes on with a program that is running already.
     pub command: Option<String>,
+    /// What is typed into the running program, at its prompt.
+    pub typed: Option<Typed>,
     /// The line in the file of the first quoted line, or where it would be.
     pub first_quoted: usize,
     pub quoted: Vec<String>,
     /// Which of the quoted lines is `^C`, where Ctrl-C is typed.
     pub interrupt: Option<usize>,
+}
+
+/// A line typed into a program.
+#[derive(Debug)]
+pub struct Typed {
+    /// What the program shows when it is ready for it, without blanks at the end.
+    pub prompt: String,
+    pub text: String,
 }
 
 impl Sheet {
@@ -99,13 +109,19 @@ struct Options {
     line: usize,
     terminal: String,
     until: Option<String>,
+    prompt: Option<String>,
     deadline: Duration,
 }
 
 impl Options {
     fn parse(line: usize, comment: &str) -> Result<Options, String> {
-        let mut options =
-            Options { line, terminal: String::new(), until: None, deadline: DEFAULT_DEADLINE };
+        let mut options = Options {
+            line,
+            terminal: String::new(),
+            until: None,
+            prompt: None,
+            deadline: DEFAULT_DEADLINE,
+        };
         for option in comment.split(';').filter(|text| !text.trim().is_empty()) {
             let (key, value) = option.split_once(':').unwrap_or((option, ""));
             let (key, value) = (key.trim(), value.trim());
@@ -115,11 +131,12 @@ impl Options {
             match key {
                 "terminal" => options.terminal = value.to_owned(),
                 "until" => options.until = Some(value.to_owned()),
+                "prompt" => options.prompt = Some(value.to_owned()),
                 "deadline" => options.deadline = parse_seconds(value)?,
                 _ => {
                     return Err(format!(
                         "unknown key \"{key}\" in the terminal comment; \
-                         there are terminal, until and deadline"
+                         there are terminal, until, prompt and deadline"
                     ));
                 }
             }
@@ -128,7 +145,7 @@ impl Options {
     }
 
     fn fence(self, raw: RawFence) -> Result<Fence, (usize, String)> {
-        let parts = parts(&raw)?;
+        let parts = parts(&raw, self.prompt.as_deref())?;
         if let (Some(_), Some(Part { interrupt, .. })) = (&self.until, parts.last())
             && interrupt.is_some()
         {
@@ -152,7 +169,7 @@ fn parse_seconds(value: &str) -> Result<Duration, String> {
     positive.map(Duration::from_secs).ok_or(what)
 }
 
-fn parts(fence: &RawFence) -> Result<Vec<Part>, (usize, String)> {
+fn parts(fence: &RawFence, prompt: Option<&str>) -> Result<Vec<Part>, (usize, String)> {
     let mut parts: Vec<Part> = Vec::new();
     let mut lines = (fence.line + 1..).zip(&fence.lines);
     while let Some((line, text)) = lines.next() {
@@ -170,8 +187,12 @@ fn parts(fence: &RawFence) -> Result<Vec<Part>, (usize, String)> {
             parts.push(Part::new(line, Some(command), end + 1));
             continue;
         }
-        if parts.is_empty() {
-            parts.push(Part::new(line, None, line));
+        let typed = prompt.and_then(|prompt| {
+            let text = text.strip_prefix(prompt)?.strip_prefix(' ')?;
+            Some(Typed { prompt: prompt.to_owned(), text: text.to_owned() })
+        });
+        if parts.is_empty() || typed.is_some() {
+            parts.push(Part { typed, ..Part::new(line, None, line) });
         }
         let part = parts.last_mut().expect("one was just put there");
         if text.trim_end() == "^C" {
@@ -187,7 +208,7 @@ fn parts(fence: &RawFence) -> Result<Vec<Part>, (usize, String)> {
 
 impl Part {
     fn new(line: usize, command: Option<String>, first_quoted: usize) -> Part {
-        Part { line, command, first_quoted, quoted: Vec::new(), interrupt: None }
+        Part { line, command, typed: None, first_quoted, quoted: Vec::new(), interrupt: None }
     }
 }
 

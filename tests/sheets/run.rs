@@ -55,11 +55,12 @@ impl<'a> Step<'a> {
         let last = number + 1 == fence.parts.len();
         let until = fence.until.as_deref().filter(|_| last);
         let starts = part.command.is_some();
+        let goes_on = fence.parts.get(number + 1).is_some_and(|next| next.typed.is_some());
         Step {
             fence,
             part,
             until,
-            to_the_end: part.interrupt.is_some() || (starts && until.is_none()),
+            to_the_end: part.interrupt.is_some() || (starts && until.is_none() && !goes_on),
             deadline: Instant::now() + fence.deadline,
         }
     }
@@ -185,7 +186,9 @@ impl<'a> Run<'a> {
     fn describe(&self, step: Step) -> String {
         let (path, line) = (&self.sheet.path, step.part.line);
         let command = step.part.command.as_ref();
-        let action = command.map_or("(goes on)".to_owned(), |text| format!("$ {}", one_line(text)));
+        let typed = step.part.typed.as_ref();
+        let goes_on = typed.map_or("(goes on)".to_owned(), |typed| format!("types {}", typed.text));
+        let action = command.map_or(goes_on, |text| format!("$ {}", one_line(text)));
         format!("{path}:{line}  terminal {}  {action}", step.fence.terminal)
     }
 

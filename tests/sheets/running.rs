@@ -59,6 +59,13 @@ impl<'a> Running<'a> {
     /// Does what the step asks for, and compares; an inner error is a
     /// difference, an outer one a fault of the machine.
     pub fn compare(&mut self, mode: Mode) -> Result<Result<(), Wrong>, String> {
+        if let Some(typed) = &self.step.part.typed {
+            let ready = |view: &View| (view.unfinished == typed.prompt).then_some(());
+            if self.program.wait_for(self.step.deadline, ready).is_none() {
+                return Ok(Err(Wrong));
+            }
+            self.type_line(&typed.text)?;
+        }
         if let Some(at) = self.step.part.interrupt {
             let until_then = &self.quotation()[..at + usize::from(self.before.1)];
             let seen = self.wait_for_quoted(until_then, false, mode);
@@ -107,6 +114,11 @@ impl<'a> Running<'a> {
         self.interrupted = true;
         let typed = self.program.type_ctrl_c();
         typed.map_err(|error| format!("cannot type ^C for \"{}\": {error}", self.command))
+    }
+
+    fn type_line(&mut self, text: &str) -> Result<(), String> {
+        let typed = self.program.type_line(text);
+        typed.map_err(|error| format!("cannot type \"{text}\" for \"{}\": {error}", self.command))
     }
 
     /// What the step quotes; a `...` of the step before it may still go on.
@@ -206,6 +218,13 @@ impl<'a> Running<'a> {
 
         if unknown {
             let what = format!("unknown command: {}", printed.join(" / "));
+            return Ok((part.line, what));
+        }
+        if let Some(typed) = &part.typed
+            && printed.is_empty()
+            && !view.unfinished.starts_with(&typed.prompt)
+        {
+            let what = format!("waited for the prompt \"{}\", in vain", typed.prompt);
             return Ok((part.line, what));
         }
         if let Progress::Differs { quoted, printed: p } = progress {

@@ -239,3 +239,28 @@ fn bless_mends_what_is_wrong_and_keeps_the_wildcards() {
     let unknown = bless(&fence("a", "$ no_such_program_here"));
     assert!(unknown.is_err(), "bless must not quote a failing command");
 }
+
+/// A program with a prompt: each word that is typed, it says twice.
+const CONSOLE: &str = r#"$ while printf 'lab> ' && read -r word && [ "$word" != exit ]; do \
+echo "$word $word"; done; echo bye"#;
+
+#[test]
+fn what_stands_behind_a_prompt_is_typed() {
+    let typed = |lines: &str| fence("A; prompt: lab>", &format!("{CONSOLE}\n{lines}"));
+    passes(&typed("lab> one\none one\nlab> two\ntwo two\nlab> exit\nbye"));
+    let later = fence("A; until: lab>", CONSOLE) + &fence("A; prompt: lab>", "lab> exit\nbye");
+    passes(&later);
+    fails(
+        &typed("lab> one\none two"),
+        &["should have printed \"one two\", but instead it was \"one one\"", "types one"],
+    );
+    fails(&fence("A; prompt: top>; deadline: 1s", "$ sleep 5\ntop> one"), &["the prompt \"top>\""]);
+}
+
+#[test]
+fn blessing_mends_what_follows_on_a_typed_line() {
+    let sheet = |answer: &str| {
+        fence("A; prompt: lab>", &format!("{CONSOLE}\nlab> one\n{answer}\nlab> exit\nbye"))
+    };
+    assert_eq!(bless(&sheet("wrong")).unwrap(), sheet("one one"));
+}

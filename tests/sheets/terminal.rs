@@ -151,6 +151,11 @@ impl Program {
         self.master.write_all(b"\x03")
     }
 
+    /// Types a line and Enter, which the terminal or the program itself echoes.
+    pub fn type_line(&mut self, text: &str) -> io::Result<()> {
+        self.master.write_all(format!("{text}\r").as_bytes())
+    }
+
     /// The exit status as a shell tells it, once the program has ended.
     pub fn status(&mut self, deadline: Instant) -> io::Result<Option<i32>> {
         loop {
@@ -248,7 +253,7 @@ impl SoFar {
 }
 
 /// Text without colours, cursor movements and window titles, with plain line
-/// ends, and without the blanks before these.
+/// ends, without the blanks before these, and without what was written over.
 fn as_seen(bytes: &[u8]) -> String {
     static ESCAPES: LazyLock<regex::Regex> = LazyLock::new(|| {
         let sequences = concat!(
@@ -260,6 +265,9 @@ fn as_seen(bytes: &[u8]) -> String {
     });
     let text = String::from_utf8_lossy(bytes);
     let text = ESCAPES.replace_all(&text, "");
+    // A carriage return within a line begins it anew, as line editors do with
+    // every key. (They erase what was there; who does not is shown cut short.)
     let lines = text.split('\n').map(str::trim_end);
+    let lines = lines.map(|line| line.rsplit('\r').next().unwrap_or(line));
     lines.collect::<Vec<_>>().join("\n")
 }
