@@ -28,6 +28,7 @@
 //! | [`probes`] | a client's table of what it sent, and what became of it |
 //! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`report`] | what a pinger tells, as text or as JSON |
+//! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
 //! | [`tally`] | what a server tells at its end |
 //! | [`echo`] | comparing, the stop word, and what the echo programs tell |
 
@@ -48,4 +49,5 @@ pub mod sequence;
 pub mod stats;
 pub mod sys;
 pub mod tally;
+pub mod trace;
 pub mod wire;

@@ -127,6 +127,7 @@ pub fn next_error(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Option
         from: offender,
         to: message.name,
         length: message.length,
+        ttl: message.ttl,
         stamp: message.stamp,
     }))
 }

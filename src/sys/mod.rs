@@ -20,6 +20,11 @@ mod linux_message;
 pub use linux_message::{next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals};
 
 #[cfg(target_os = "linux")]
+mod linux_path;
+#[cfg(target_os = "linux")]
+pub use linux_path::{forbid_fragments, name_of};
+
+#[cfg(target_os = "linux")]
 mod linux_tcp;
 #[cfg(target_os = "linux")]
 pub use linux_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
@@ -28,6 +33,11 @@ pub use linux_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client}
 mod portable;
 #[cfg(not(target_os = "linux"))]
 pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, stamp_arrivals};
+
+#[cfg(not(target_os = "linux"))]
+mod portable_path;
+#[cfg(not(target_os = "linux"))]
+pub use portable_path::{forbid_fragments, name_of};
 
 #[cfg(not(target_os = "linux"))]
 mod portable_tcp;
@@ -63,5 +73,7 @@ pub struct QueuedError {
     pub to: Option<SocketAddr>,
     /// How many bytes of our packet are in the buffer.
     pub length: usize,
+    /// The TTL or hop limit with which the error arrived, where the socket asked for it.
+    pub ttl: Option<u8>,
     pub stamp: Option<SystemTime>,
 }

@@ -1,0 +1,100 @@
+//! The names of routers, looked up in threads of their own: a slow resolver holds nothing up for long.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// So long a name is waited for, at the most. After one was not there in time
+/// no further one is waited for: the resolver is slow, or not there.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Looks addresses up, each once.
+#[derive(Debug)]
+pub struct Names {
+    /// The names that came; `None` stands for an address without one.
+    known: HashMap<IpAddr, Option<String>>,
+    asked: HashMap<IpAddr, Instant>,
+    answers: (Sender<Lookup>, Receiver<Lookup>),
+    patience: Duration,
+}
+
+type Lookup = (IpAddr, Option<String>);
+
+impl Default for Names {
+    fn default() -> Names {
+        Names {
+            known: HashMap::new(),
+            asked: HashMap::new(),
+            answers: mpsc::channel(),
+            patience: PATIENCE,
+        }
+    }
+}
+
+impl Names {
+    /// Begins to look an address up, unless that has begun before.
+    pub fn ask(&mut self, address: IpAddr) {
+        if self.asked.contains_key(&address) {
+            return;
+        }
+        self.asked.insert(address, Instant::now());
+        let answers = self.answers.0.clone();
+        // Without a thread there is no name, which is waited for in vain.
+        let _ = thread::Builder::new().spawn(move || {
+            let name = sys::name_of(address).filter(|name| is_plain(name));
+            answers.send((address, name))
+        });
+    }
+
+    /// The name of an address that was asked for, if it comes in time.
+    pub fn name(&mut self, address: IpAddr) -> Option<&str> {
+        let until = *self.asked.get(&address)? + self.patience;
+        while !self.known.contains_key(&address) {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.answers.1.recv_timeout(left) {
+                Ok((address, name)) => {
+                    self.known.insert(address, name);
+                }
+                Err(_) => {
+                    self.patience = Duration::ZERO;
+                    return None;
+                }
+            }
+        }
+        self.known.get(&address)?.as_deref()
+    }
+}
+
+/// Whether a name can be shown. Whoever owns an address may give it any bytes
+/// for a name, even such as move a terminal's cursor.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_terminal_would_obey_are_not_shown() {
+        assert!(is_plain("core1.ams_2.example.net"));
+        for name in ["", "a b", "\x1b[2J", "r\u{202e}x", "1.2.3.4\n 9  evil"] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_asked_for_or_does_not_come_has_no_name() {
+        let mut names = Names { patience: Duration::ZERO, ..Names::default() };
+        let address = IpAddr::from([10, 0, 0, 1]);
+        assert_eq!(names.name(address), None);
+        names.asked.insert(address, Instant::now());
+        assert_eq!(names.name(address), None);
+        names.answers.0.send((address, Some("router".into()))).unwrap();
+        assert_eq!(names.name(address), Some("router"));
+    }
+}
