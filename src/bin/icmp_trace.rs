@@ -35,6 +35,9 @@ use socklab::wire::{ipv4, ipv6, ping, udp};
 
 const NAME: &str = "icmp_trace";
 
+/// The first traceroute's choice, and everybody's since: hardly anyone listens there.
+const FIRST_PORT: u16 = 33434;
+
 /// Show the routers on the way to a host
 #[derive(Parser)]
 #[command(version, name = NAME)]
@@ -65,9 +68,9 @@ struct Args {
     /// Forbid routers to cut the probes into fragments
     #[arg(long)]
     df: bool,
-    /// The port of the first UDP probe; each further one goes to the next port
-    #[arg(long, default_value = "33434", value_parser = value_parser!(u16).range(1..), allow_negative_numbers = true, requires = "udp")]
-    port: u16,
+    /// The port of the first UDP probe, if not 33434; each further one goes to the next port
+    #[arg(long, value_parser = value_parser!(u16).range(1..), allow_negative_numbers = true)]
+    port: Option<u16>,
     /// Show addresses only, and look no names up
     #[arg(long)]
     numeric: bool,
@@ -87,7 +90,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let mut target = args.host.resolve(0, args.family.wanted())?;
     check_target(target.ip())?;
     let (how, mut prober): (&str, Box<dyn Prober>) = if args.udp {
-        target.set_port(args.port);
+        target.set_port(args.port.unwrap_or(FIRST_PORT));
         ("UDP", Box::new(UdpProber::open(target, args.size, args.df)?))
     } else {
         let prober = IcmpProber::open(target, args.size, args.df)
@@ -123,7 +126,7 @@ fn run(args: &Args) -> Result<Exit, String> {
 /// # Errors
 /// One line: what the command line asks for cannot be.
 fn check(args: &Args) -> Result<(), String> {
-    let Args { first_hop, max_hops, port, size, .. } = *args;
+    let Args { first_hop, max_hops, size, .. } = *args;
     if first_hop > max_hops {
         return Err(format!(
             "--first-hop {first_hop} lies behind --max-hops {max_hops}; give a smaller one"
@@ -140,6 +143,10 @@ fn check(args: &Args) -> Result<(), String> {
             "a host is traced, not a port; leave out :{port}, and see --port for that of UDP probes"
         ));
     }
+    if args.port.is_some() && !args.udp {
+        return Err("--port is that of UDP probes; give --udp as well".to_string());
+    }
+    let port = args.port.unwrap_or(FIRST_PORT);
     let probes = u32::from(args.count) * u32::from(max_hops - first_hop + 1);
     let last_port = u32::from(port) + probes - 1;
     if args.udp && last_port > u32::from(u16::MAX) {
