@@ -440,8 +440,7 @@ fn ctrl_c_shows_what_was_heard_and_ends_cleanly() {
             ip netns exec alice icmp_trace --numeric -W 1h --json 10.0.3.2 > /run/json & json=$!
             until grep -q '\"seq\":9' /run/json; do sleep 0.05; done
             kill -INT $json; wait $json
-            # The other began before, but may have come less far.
-            sleep 1
+            until grep -q 'trace to' /run/trace; do sleep 0.05; done
             kill -$signal $trace; wait $trace; status=$?
             cat /run/trace; return $status
         }
