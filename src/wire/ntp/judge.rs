@@ -13,11 +13,11 @@ impl Packet {
             Judgement::NotAReply { mode: self.mode }
         } else if self.origin != sent || sent == Timestamp::UNKNOWN {
             Judgement::NotOurs
-        } else if self.stratum == 0 {
+        } else if self.stratum == 0 && self.reference_id.iter().all(u8::is_ascii_graphic) {
             Judgement::Kiss(self.reference_id)
         } else if self.leap == Leap::Unsynchronised {
             Judgement::Unsynchronised
-        } else if self.stratum > 15 {
+        } else if !(1..=15).contains(&self.stratum) {
             Judgement::Stratum(self.stratum)
         } else if self.receive == Timestamp::UNKNOWN || self.transmit == Timestamp::UNKNOWN {
             Judgement::NoTime
@@ -42,7 +42,7 @@ pub enum Judgement {
     /// A kiss-o'-death: the server wants to be left alone (section 7.4).
     Kiss([u8; 4]),
     Unsynchronised,
-    /// 16 means unsynchronised, and more nothing at all.
+    /// 0 without a kiss code, or 16, means unsynchronised, and more nothing at all.
     Stratum(u8),
     /// Its receive or transmit stamp is 0.
     NoTime,
@@ -111,6 +111,8 @@ mod tests {
         for (packet, judgement, words) in [
             (Packet { mode: 3, ..good }, Judgement::NotAReply { mode: 3 }, "3 client"),
             (kiss, Judgement::Kiss(*b"RATE"), "code RATE: asked too often"),
+            // What chronyd says before it is synchronised: no code.
+            (Packet { reference_id: [0; 4], ..kiss }, Judgement::Unsynchronised, "not"),
             (
                 Packet { leap: Leap::Unsynchronised, ..good },
                 Judgement::Unsynchronised,

@@ -1,0 +1,150 @@
+//! Services to watch, on loopback, each of which can be broken while you watch.
+//!
+//! ```text
+//! cargo run -q --bin lab_services
+//! cargo run -q --bin lab_services -- --port-base 20000 --break 'dns truncated'
+//! ```
+//!
+//! You see each service with its address and a command that talks to it, and a
+//! prompt: `stop http`, `slow dns 3s`, `https expired`, `heal`, `help`. It runs
+//! until `exit` or Ctrl-C; where stdin is no terminal, until Ctrl-C or SIGTERM.
+//! Sheet: labs/08-monitor.md.
+//!
+//! New here: seven protocols at once, and none of them in this file. The
+//! sockets are in `monitor/src/lab`, since the monitor starts the same services
+//! within itself; here is the prompt.
+
+mod show;
+
+use std::io::{self, BufRead, IsTerminal};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+
+use clap::Parser;
+use monitor::lab::Lab;
+use monitor::lab::ca_file::CaFile;
+use monitor::lab::commands::{self, Command};
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::endpoint::cause;
+use socklab::output;
+
+use show::Screen;
+
+const NAME: &str = "lab_services";
+
+/// Serve HTTP, HTTPS, DNS, NTP, TCP, echo and silence, and break each on demand
+#[derive(Parser)]
+#[command(version, name = NAME)]
+struct Args {
+    /// Listen on this address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Add this to each well-known port: 10000 puts HTTP on 10080 and DNS on
+    /// 10053; 0 takes ports that are free
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value = "10000",
+        value_parser = port_base,
+        allow_negative_numbers = true
+    )]
+    port_base: u16,
+    /// Write the certificate of the lab's authority to this file; without it
+    /// to lab-ca-PORT.pem, PORT being that of https, in the folder for temporary files
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Start with this broken, as typed at the prompt: 'dns wrong-question'.
+    /// Can be given more than once
+    #[arg(long = "break", value_name = "COMMAND")]
+    breaks: Vec<Command>,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn port_base(text: &str) -> Result<u16, String> {
+    let base = text.parse().ok().filter(|base| *base <= 65_535 - 443);
+    base.ok_or_else(|| "a port base is a number from 0 to 65092; 10000 puts HTTP on 10080".into())
+}
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    cli::stop_on_ctrl_c()?;
+    let lab = Lab::start(args.bind, args.port_base)?;
+    let ca_file = CaFile::write(&lab, args.ca_file.as_deref())?;
+    for &command in &args.breaks {
+        lab.obey(command)?;
+    }
+    let screen = Screen { json: args.json, lab: &lab };
+    screen.start(NAME, args.bind, &ca_file.path);
+
+    let prompting = io::stdin().is_terminal() && !args.json;
+    let lines = read_lines()?;
+    let mut stdin_ended = false;
+    if prompting {
+        prompt();
+    }
+    while !cli::stopping() {
+        if stdin_ended {
+            // Nobody types any more: until Ctrl-C or SIGTERM.
+            thread::sleep(LOOK_UP);
+            continue;
+        }
+        match lines.recv_timeout(LOOK_UP) {
+            Ok(line) => {
+                if !obey(&screen, &line) {
+                    break;
+                }
+                if prompting {
+                    prompt();
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            // Ctrl-D at the prompt.
+            Err(RecvTimeoutError::Disconnected) if prompting => break,
+            Err(RecvTimeoutError::Disconnected) => stdin_ended = true,
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Reads stdin in a thread of its own, which ends with the process: a read of
+/// a terminal cannot be made to return.
+fn read_lines() -> Result<Receiver<String>, String> {
+    let (sender, receiver) = mpsc::channel();
+    let read = move || {
+        for line in io::stdin().lock().lines() {
+            if line.is_err() || line.is_ok_and(|line| sender.send(line).is_err()) {
+                return;
+            }
+        }
+    };
+    let thread = thread::Builder::new().spawn(read);
+    thread.map_err(|why| format!("cannot start a thread: {}", cause(&why)))?;
+    Ok(receiver)
+}
+
+fn prompt() {
+    output::bytes(b"lab> ");
+}
+
+/// Does what was typed; false if it was the word that ends the program.
+fn obey(screen: &Screen, line: &str) -> bool {
+    match line.trim().to_lowercase().as_str() {
+        "" => {}
+        "exit" | "quit" => return false,
+        "status" => screen.status(),
+        "help" => commands::help().iter().for_each(|line| output::line(line)),
+        _ => match line.parse().and_then(|command| screen.lab.obey(command).map(|()| command)) {
+            Ok(command) => screen.changed(command),
+            Err(why) => output::complain(NAME, &why),
+        },
+    }
+    true
+}
