@@ -114,7 +114,9 @@ impl Fault {
                 Fault::Stratum(number.parse().map_err(|_| "a stratum is a number from 0 to 255")?)
             }
             ["kiss", code] => {
-                Fault::Kiss(code.as_bytes().try_into().map_err(|_| "a kiss code has four letters")?)
+                let letters = code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                let code = code.as_bytes().try_into().ok().filter(|_| letters);
+                Fault::Kiss(code.ok_or("a kiss code has four letters, such as RATE or DENY")?)
             }
             ["wrong-time", time] => match time.strip_prefix('-') {
                 Some(time) => Fault::Behind(duration(time)?),

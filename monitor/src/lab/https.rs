@@ -69,7 +69,8 @@ impl Certificates {
         let mut stream = StreamOwned::new(tls, connection.stream);
         let served = http::serve(connection, &mut stream);
         stream.conn.send_close_notify();
-        let _ = stream.conn.complete_io(&mut stream.sock);
+        // Only written: whoever did not speak TLS would be waited for.
+        while stream.conn.wants_write() && stream.conn.write_tls(&mut stream.sock).is_ok() {}
         served
     }
 }
