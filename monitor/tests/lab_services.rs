@@ -4,7 +4,7 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -62,7 +62,7 @@ fn dig(lab: &Lab, args: &str) -> Said {
 
 /// A datagram and the answer to it.
 fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind((address.ip(), 0)).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     socket.send_to(request, address).unwrap();
     let mut buffer = vec![0; 65_536];
@@ -89,7 +89,7 @@ fn refuses(lab: &Lab, service: Service) -> bool {
     let tcp = !service.over_tcp()
         || TcpStream::connect(address).is_err_and(|why| why.kind() == ErrorKind::ConnectionRefused);
     let udp = !service.over_udp() || {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind((address.ip(), 0)).unwrap();
         socket.connect(address).unwrap();
         // The ICMP error of the first send is told by a later call.
         socket.send(b"x").unwrap();
@@ -450,7 +450,17 @@ fn what_is_echoed_comes_back_exactly_or_corrupt_on_demand() {
     stream.write_all(&all).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(read_all(&stream), all);
+    // What is typed holds for a connection under way, too.
+    let mut stream = connect(address);
+    let mut said = |byte: u8| {
+        stream.write_all(&[byte]).unwrap();
+        let mut back = [0; 1];
+        stream.read_exact(&mut back).unwrap();
+        back[0]
+    };
+    assert_eq!(said(b'a'), b'a');
     obey(&lab, "echo corrupt");
+    assert_eq!(said(b'a'), b'b');
     assert_eq!(ask(address, b"abc"), b"abd");
     assert_eq!(ask(address, b""), b"");
 }
@@ -537,6 +547,25 @@ fn any_bytes_at_all_leave_every_service_alive() {
     }
     for service in Service::ALL {
         assert!(answers(&lab, service), "{service}");
+    }
+}
+
+#[test]
+fn ipv6_works_as_well() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        return skip("ipv6_works_as_well", "this machine has no IPv6 loopback");
+    }
+    let lab = Lab::start(IpAddr::V6(Ipv6Addr::LOCALHOST), 0).unwrap();
+    for service in Service::ALL {
+        assert!(answers(&lab, service), "{service}");
+        obey(&lab, &format!("stop {service}"));
+        assert!(refuses(&lab, service), "{service}");
+    }
+    obey(&lab, "heal");
+    if have("curl") {
+        let file = CaFile::write(&lab, None).unwrap();
+        let said = curl(&lab, Service::Https, "/", &["--cacert", file.path.to_str().unwrap()]);
+        assert!(said.stdout.contains("It works"), "{}", said.stderr);
     }
 }
 

@@ -19,6 +19,9 @@ pub enum Over {
 
 /// The reply to a message, if it gets one.
 pub fn answer(zone: &Zone, message: &[u8], over: Over, fault: Option<Fault>) -> Option<Vec<u8>> {
+    if fault == Some(Fault::NoReply) {
+        return None;
+    }
     let query = match Message::parse(message) {
         Ok(query) => query,
         Err(_) => return not_understood(message),

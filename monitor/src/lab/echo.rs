@@ -29,7 +29,10 @@ pub fn serve(connection: &Connection) -> io::Result<()> {
         if length == 0 || !connection.dawdle() {
             return Ok(());
         }
-        stream.write_all(&spoilt(&buffer[..length], connection.switch.get().fault))?;
+        let fault = connection.switch.get().fault;
+        if fault != Some(Fault::NoReply) {
+            stream.write_all(&spoilt(&buffer[..length], fault))?;
+        }
     }
 }
 

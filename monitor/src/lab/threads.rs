@@ -15,7 +15,7 @@ use super::faults::{Fault, Switch};
 /// So many connections to a service at once; one more is closed right away.
 pub const MOST_CONNECTIONS: usize = 64;
 /// So many late replies wait in a slow service; one more is lost.
-const MOST_LATE: usize = 1024;
+const MOST_LATE: usize = 256;
 /// A connection on which nothing moves for so long is closed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
