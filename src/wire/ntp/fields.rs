@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::packet::{LENGTH, Packet, Short, TooShort, mode_name};
+use super::packet::{LENGTH, Packet, Short, mode_name};
 use super::time::Timestamp;
+use crate::wire::error::Error;
 use crate::wire::field::Field;
 
 /// A packet taken apart, for an annotated dump. `near` is about now, and says
@@ -11,7 +12,7 @@ use crate::wire::field::Field;
 ///
 /// # Errors
 /// There are fewer than 48 bytes.
-pub fn fields(bytes: &[u8], near: SystemTime) -> Result<Vec<Field>, TooShort> {
+pub fn fields(bytes: &[u8], near: SystemTime) -> Result<Vec<Field>, Error> {
     let packet = Packet::parse(bytes)?;
     let stamp = |stamp: Timestamp| match stamp.to_system(near) {
         _ if stamp == Timestamp::UNKNOWN => "unknown".to_string(),

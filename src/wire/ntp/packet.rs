@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::time::Timestamp;
+use crate::wire::error::{Error, header};
 
 /// The packet's length in bytes. Extensions and a signature may follow.
 pub const LENGTH: usize = 48;
@@ -66,18 +67,6 @@ pub struct Packet {
     pub transmit: Timestamp,
 }
 
-/// Too few bytes for a packet: how many there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooShort(pub usize);
-
-impl fmt::Display for TooShort {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "an NTP packet has {LENGTH} bytes, and this one only {}", self.0)
-    }
-}
-
-impl std::error::Error for TooShort {}
-
 impl Packet {
     /// A request with this transmit stamp, which should be random. All else is
     /// 0: a server needs no more, and nobody learns anything of the client.
@@ -89,8 +78,8 @@ impl Packet {
     ///
     /// # Errors
     /// There are fewer.
-    pub fn parse(bytes: &[u8]) -> Result<Packet, TooShort> {
-        let (bytes, _) = bytes.split_first_chunk::<LENGTH>().ok_or(TooShort(bytes.len()))?;
+    pub fn parse(bytes: &[u8]) -> Result<Packet, Error> {
+        let bytes = header(bytes, "an NTP packet", LENGTH)?;
         let word = |at: usize| {
             u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
@@ -234,7 +223,8 @@ mod tests {
 
         #[test]
         fn fewer_than_48_bytes_are_no_packet(bytes in proptest::collection::vec(any::<u8>(), 0..48)) {
-            prop_assert_eq!(Packet::parse(&bytes), Err(TooShort(bytes.len())));
+            let error = Error::TooShort { what: "an NTP packet", needed: 48, found: bytes.len() };
+            prop_assert_eq!(Packet::parse(&bytes), Err(error));
         }
     }
 }
