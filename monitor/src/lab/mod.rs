@@ -58,6 +58,14 @@ impl Post {
     fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Closes the ports; returns when they are closed.
+    fn stop(&self) {
+        let mut workers = self.workers();
+        // All are told before one is waited for.
+        workers.iter().for_each(Worker::tell);
+        workers.clear();
+    }
 }
 
 /// The services, running. They stop when this is dropped.
@@ -142,7 +150,7 @@ impl Lab {
 
     /// Closes a service's ports; returns when they are closed.
     pub fn stop(&self, service: Service) {
-        self.posts[service.place()].workers().clear();
+        self.posts[service.place()].stop();
     }
 
     /// Opens a service's ports again, the same ones.
@@ -202,6 +210,14 @@ impl Lab {
             workers.push(threads::tcp(listener, Arc::clone(switch), serve)?);
         }
         Ok(workers)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for post in &self.posts {
+            post.workers().iter().for_each(Worker::tell);
+        }
     }
 }
 

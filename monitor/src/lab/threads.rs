@@ -48,9 +48,16 @@ pub struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Worker {
+    /// Tells the thread to end, and does not wait for it.
+    pub fn tell(&self) {
+        self.stop.tell();
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.stop.tell();
+        self.tell();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -20,13 +20,13 @@ use std::io::{self, BufRead, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 
 use clap::Parser;
 use monitor::lab::Lab;
 use monitor::lab::ca_file::CaFile;
-use monitor::lab::commands::{self, Command};
+use monitor::lab::commands::Command;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::cause;
 use socklab::output;
@@ -85,53 +85,47 @@ fn run(args: &Args) -> Result<Exit, String> {
     screen.start(NAME, args.bind, &ca_file.path);
 
     let prompting = io::stdin().is_terminal() && !args.json;
-    let lines = read_lines()?;
-    let mut stdin_ended = false;
-    if prompting {
-        prompt();
-    }
-    while !cli::stopping() {
-        if stdin_ended {
-            // Nobody types any more: until Ctrl-C or SIGTERM.
-            thread::sleep(LOOK_UP);
-            continue;
+    let (sender, lines) = mpsc::channel();
+    // Where nobody types, the end of stdin is not the end: then this keeps the
+    // channel open.
+    let _open = (!prompting).then(|| sender.clone());
+    thread::Builder::new()
+        .spawn(move || read_lines(&sender))
+        .map_err(|why| format!("cannot start a thread: {}", cause(&why)))?;
+
+    let prompt = || {
+        if prompting {
+            output::bytes(b"lab> ");
         }
+    };
+    prompt();
+    while !cli::stopping() {
         match lines.recv_timeout(LOOK_UP) {
-            Ok(line) => {
-                if !obey(&screen, &line) {
-                    break;
-                }
-                if prompting {
-                    prompt();
-                }
-            }
+            Ok(line) if !obey(&screen, &line) => return Ok(Exit::Ok),
+            Ok(_) => prompt(),
             Err(RecvTimeoutError::Timeout) => {}
             // Ctrl-D at the prompt.
-            Err(RecvTimeoutError::Disconnected) if prompting => break,
-            Err(RecvTimeoutError::Disconnected) => stdin_ended = true,
+            Err(RecvTimeoutError::Disconnected) => break,
         }
+    }
+    if prompting {
+        // What comes next is not to stand behind the prompt.
+        output::line("");
     }
     Ok(Exit::Ok)
 }
 
-/// Reads stdin in a thread of its own, which ends with the process: a read of
-/// a terminal cannot be made to return.
-fn read_lines() -> Result<Receiver<String>, String> {
-    let (sender, receiver) = mpsc::channel();
-    let read = move || {
-        for line in io::stdin().lock().lines() {
-            if line.is_err() || line.is_ok_and(|line| sender.send(line).is_err()) {
-                return;
-            }
+/// Reads stdin, in a thread of its own that ends with the process: a read of a
+/// terminal cannot be made to return.
+fn read_lines(lines: &Sender<String>) {
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    while matches!(stdin.read_until(b'\n', &mut line), Ok(1..)) {
+        if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+            return;
         }
-    };
-    let thread = thread::Builder::new().spawn(read);
-    thread.map_err(|why| format!("cannot start a thread: {}", cause(&why)))?;
-    Ok(receiver)
-}
-
-fn prompt() {
-    output::bytes(b"lab> ");
+        line.clear();
+    }
 }
 
 /// Does what was typed; false if it was the word that ends the program.
@@ -140,11 +134,14 @@ fn obey(screen: &Screen, line: &str) -> bool {
         "" => {}
         "exit" | "quit" => return false,
         "status" => screen.status(),
-        "help" => commands::help().iter().for_each(|line| output::line(line)),
-        _ => match line.parse().and_then(|command| screen.lab.obey(command).map(|()| command)) {
-            Ok(command) => screen.changed(command),
-            Err(why) => output::complain(NAME, &why),
-        },
+        "help" => screen.help(),
+        _ => {
+            match line.trim().parse().and_then(|command| screen.lab.obey(command).map(|()| command))
+            {
+                Ok(command) => screen.changed(command),
+                Err(why) => output::complain(NAME, &why),
+            }
+        }
     }
     true
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use monitor::lab::Lab;
-use monitor::lab::commands::Command;
+use monitor::lab::commands::{self, Command};
 use monitor::lab::services::Service;
 use serde_json::{Map, Value, json};
 use socklab::output;
@@ -53,6 +53,14 @@ impl Screen<'_> {
             let address = self.lab.address(service).to_string();
             output::line(&format!("{service:8}{address:18}{}", self.state(service)));
         }
+    }
+
+    pub fn help(&self) {
+        let lines = commands::help();
+        if self.json {
+            return output::line(&json!({"event": "help", "lines": lines}).to_string());
+        }
+        lines.iter().for_each(|line| output::line(line));
     }
 
     /// What a command has made of its service.
