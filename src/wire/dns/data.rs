@@ -201,8 +201,7 @@ impl fmt::Display for Data {
                 write!(f, "{priority} {weight} {port} {target}")
             }
             Data::Caa { flags, tag, value } => {
-                let tag = quoted(tag);
-                write!(f, "{flags} {} {}", tag.trim_matches('"'), quoted(value))
+                write!(f, "{flags} {} {}", escaped(tag), quoted(value))
             }
             // RFC 3597, section 5.
             Data::Other { bytes, .. } => {
@@ -216,9 +215,14 @@ impl fmt::Display for Data {
     }
 }
 
-/// A string in quotes; what could end it or harm a terminal is escaped.
+/// A string in quotes.
 fn quoted(string: &[u8]) -> String {
-    let mut text = String::from("\"");
+    format!("\"{}\"", escaped(string))
+}
+
+/// What could end a string or harm a terminal is escaped.
+fn escaped(string: &[u8]) -> String {
+    let mut text = String::new();
     for &byte in string {
         match byte {
             b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
@@ -226,6 +230,5 @@ fn quoted(string: &[u8]) -> String {
             _ => text += &format!("\\{byte:03}"),
         }
     }
-    text.push('"');
     text
 }

@@ -37,6 +37,8 @@ pub enum Fault {
     SecondOpt,
     /// An OPT record with a name of its own (RFC 6891, section 6.1.2).
     OptWithName,
+    /// An OPT record in another section than the additional one.
+    OptElsewhere,
     /// Bytes after the last record.
     Trailing { bytes: usize },
     /// When emitting: more than its length field can say.
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
             Fault::NoTag => f.write_str("a CAA record has no tag"),
             Fault::SecondOpt => f.write_str("there is more than one OPT record"),
             Fault::OptWithName => f.write_str("the OPT record's name is not the root"),
+            Fault::OptElsewhere => f.write_str("an OPT record outside the additional section"),
             Fault::Trailing { bytes } => write!(f, "{bytes} bytes follow the last record"),
             Fault::TooLong { what, most } => write!(f, "{what} is longer than {most}"),
         }

@@ -105,7 +105,7 @@ fn rdlength_says_exactly_what_the_data_has() {
 }
 
 #[test]
-fn opt_is_one_and_has_no_name() {
+fn opt_is_one_has_no_name_and_stands_in_the_additional_section() {
     let opt: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
     let mut query = vec![0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     query.extend([opt, opt].concat());
@@ -115,6 +115,10 @@ fn opt_is_one_and_has_no_name() {
     let mut query = vec![0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     query.extend([b"\x01x", opt].concat());
     assert_eq!(Message::parse(&query).unwrap_err().fault, Fault::OptWithName);
+    let mut query = vec![0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    query.extend(opt);
+    let error = Message::parse(&query).unwrap_err();
+    assert_eq!(error, Error { offset: 12, fault: Fault::OptElsewhere });
 }
 
 #[test]

@@ -123,7 +123,10 @@ impl Message {
     fn read_record(&mut self, reader: &mut Reader, section: usize) -> Result<(), Error> {
         let offset = reader.at;
         let mut raw = RawRecord::read(reader)?;
-        if section == 2 && raw.kind == RecordType::OPT {
+        if raw.kind == RecordType::OPT {
+            if section != 2 {
+                return Err(Error { offset, fault: Fault::OptElsewhere });
+            }
             if !raw.name.is_root() {
                 return Err(Error { offset, fault: Fault::OptWithName });
             }
