@@ -24,6 +24,14 @@ fn lab() -> Lab {
     Lab::start(IpAddr::V4(Ipv4Addr::LOCALHOST), 0).unwrap()
 }
 
+/// A lab whose ports nobody is given while they are closed: they lie below
+/// those that the system picks from.
+fn lab_to_be_stopped(bind: IpAddr) -> Lab {
+    let first = 11_000 + (std::process::id() % 40) as u16 * 500;
+    let bases = (first..31_500).chain(11_000..first).step_by(500);
+    bases.into_iter().find_map(|base| Lab::start(bind, base).ok()).expect("some ports are free")
+}
+
 fn obey(lab: &Lab, line: &str) {
     lab.obey(line.parse().unwrap()).unwrap();
 }
@@ -467,7 +475,7 @@ fn what_is_echoed_comes_back_exactly_or_corrupt_on_demand() {
 
 #[test]
 fn what_is_stopped_refuses_and_started_again_has_the_same_port() {
-    let lab = lab();
+    let lab = lab_to_be_stopped(IpAddr::V4(Ipv4Addr::LOCALHOST));
     for service in Service::ALL {
         assert!(answers(&lab, service), "{service}");
         // A connection that is open then is ended.
@@ -555,7 +563,7 @@ fn ipv6_works_as_well() {
     if UdpSocket::bind("[::1]:0").is_err() {
         return skip("ipv6_works_as_well", "this machine has no IPv6 loopback");
     }
-    let lab = Lab::start(IpAddr::V6(Ipv6Addr::LOCALHOST), 0).unwrap();
+    let lab = lab_to_be_stopped(IpAddr::V6(Ipv6Addr::LOCALHOST));
     for service in Service::ALL {
         assert!(answers(&lab, service), "{service}");
         obey(&lab, &format!("stop {service}"));
