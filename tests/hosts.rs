@@ -149,7 +149,7 @@ fn netem_is_put_where_the_router_sends_to_the_host() {
     if cannot("netem_is_put_where_the_router_sends_to_the_host", &[]) {
         return;
     }
-    let folder = fake("netem", "tc", r#"echo "$@" >>"$(dirname "$0")/said""#);
+    let folder = fake("netem", "tc", r#"printf "%s\n" "$*" >>"$(dirname "$0")/said""#);
     let path = folder.display();
     let said = in_world(&format!(
         "PATH={path}:$PATH
@@ -264,7 +264,7 @@ fn each_protocol_has_its_own_error() {
     );
     let (_, now) = said.split_once("now:\n").unwrap();
     let (now, then) = now.split_once("then:\n").unwrap();
-    let rejects: Vec<&str> = now.lines().filter(|line| line.contains(" rejects ")).collect();
+    let rejects: Vec<&str> = now.lines().filter(|line| line.contains(" with ")).collect();
     let udp = "bob rejects udp with admin-prohibited";
     assert_eq!(rejects, [udp, "bob rejects icmp with net-unreachable", udp], "{said}");
     assert!(now.contains("-p udp -j REJECT --reject-with icmp-admin-prohibited"), "{said}");
@@ -396,13 +396,13 @@ fn an_ordinary_user_needs_no_root() {
         $H exec alice ping -c 1 bob
         $H exec alice sh -c 'pwd; exit 7'; echo exec $?
         $H link bob down; $H link bob up
-        $H exec bob sleep 600 & 
+        $H exec bob sleep 600 &
         until $H status | grep 'running on bob: sleep'; do sleep 0.05; done
         $H down; echo down $?
         $H down; echo down $?
         $H status; echo status $?
         echo \"$H exec alice ping -c 1 router; exit 9\" | SHELL=/bin/sh $H shell; echo shell $?
-        echo left: $(ps ax -o args | grep -e unshare -e '[s]leep 2' -e 'world')";
+        echo left: $(ps ax -o comm | grep -e unshare -e sleep)";
     let user = ["unshare", "--map-user=1000", "--map-group=1000", "sh", "-c", script];
     let output = hosts(&[&["run"], &user[..]].concat());
     let said = stdout(&output);
@@ -411,7 +411,7 @@ fn an_ordinary_user_needs_no_root() {
     for expected in [
         "1000\n",
         "status 1\n",
-        "5\n5\n",
+        "4\n4\n",
         "64 bytes from bob (10.0.2.2): icmp_seq=1 ttl=63",
         tree,
         "exec 7\n",
@@ -448,8 +448,8 @@ fn a_mistake_is_told_in_one_line() {
         ("frobnicate", "there is no command 'frobnicate'; labs/hosts --help lists them"),
     ] {
         let said = in_world(&format!("$H {words} 2>&1 || echo status $?"));
-        let line = format!("hosts: {expected}");
-        assert!(said.contains(&line), "{words}: {said}");
+        assert!(said.starts_with("hosts: "), "{words}: {said}");
+        assert!(said.contains(expected), "{words}: {said}");
         assert!(said.ends_with("\nstatus 2\n") && said.lines().count() == 2, "{words}: {said}");
     }
     let said = in_world("$H exec alice nonesuch 2>&1 || echo status $?");

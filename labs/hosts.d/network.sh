@@ -177,7 +177,7 @@ take_down() {
     done
     take_names
     # These fail, as they should, when others have come to use them.
-    case ,$mine, in *,mount,*) umount /run/netns 2>/dev/null ;; esac
+    case ,$mine, in *,mount,*) umount -n /run/netns 2>/dev/null ;; esac
     case ,$mine, in *,/run/netns,*) rmdir /run/netns 2>/dev/null ;; esac
     case ,$mine, in *,/etc/netns,*) rmdir /etc/netns 2>/dev/null ;; esac
     return 0

@@ -96,23 +96,23 @@ must_be_up() {
 # For an ordinary user: a world that stays when this script ends, held by a
 # process that does nothing.
 up_in_a_world() {
-    if [ -z "$(worlds)" ]; then
-        may_have_worlds
-        # shellcheck disable=SC2016
+    where_they_are up
+    may_have_worlds
+    # shellcheck disable=SC2016
+    world=$(
         (
             cd / || exit
             setsid sh -c 'export SOCKLAB_WORLD="$0-$$-up"; exec unshare -rnm "$1" world hold' \
                 "$uid" "$self" </dev/null 2>/dev/null &
-        ) | {
-            read -r word && [ "$word" = ready ]
-        } || fail 'cannot hold a world of your own; use: labs/hosts shell'
-    fi
-    where_they_are up
+        ) | head -n 1
+    )
+    [ -n "$world" ] || fail 'cannot hold a world of your own; use: labs/hosts shell'
+    enter "$world" "$self" up
 }
 
 world_hold() {
     settle_world || exit
-    echo ready
+    echo $$ # settled: whoever waits for this line may come in
     exec sleep 2147483647 >/dev/null
 }
 
