@@ -67,7 +67,11 @@ enter() {
 # the command in the world that has them; fails (returns 1) if there is none.
 where_they_are() {
     need ip iproute2
-    if [ "$uid" = 0 ] && exists router; then return; fi
+    if [ "$uid" = 0 ]; then
+        if exists router; then return; fi
+        # Who is in a world already looks for no other.
+        if in_world; then return 1; fi
+    fi
     found=$(worlds)
     case $found in
         '') return 1 ;;
