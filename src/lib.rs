@@ -21,6 +21,7 @@
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
+//! | [`explain`] | a packet on a page: every field named, every checksum worked |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`clients`] | a server's bounded table of its clients |
@@ -38,6 +39,7 @@ pub mod clock;
 pub mod delay;
 pub mod echo;
 pub mod endpoint;
+pub mod explain;
 pub mod histogram;
 pub mod icmp_socket;
 pub mod impair;
