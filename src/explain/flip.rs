@@ -139,7 +139,9 @@ fn judge_udp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String)
     let ipv4 = source.is_ipv4();
     let family = if ipv4 { "Udp" } else { "Udp6" };
     let bytes = &flip.bytes;
-    let counted = |name: &str| format!("it counts it (nstat -az {family}{name}), and tells nobody");
+    let counted = |name: &str| {
+        format!("the kernel drops it, counts it (nstat -az {family}{name}), and tells nobody")
+    };
     let says = match bytes.first_chunk() {
         Some(&[_, _, _, _, high, low, _, _]) => usize::from(u16::from_be_bytes([high, low])),
         _ => 0,
@@ -148,7 +150,7 @@ fn judge_udp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String)
     let says = if says == 0 && !ipv4 { bytes.len() } else { says };
     if says > bytes.len() || says < udp::HEADER {
         let why = format!(
-            "The length cannot be: {} bytes came. The kernel looks no further, not even at the \
+            "The length cannot be: {} bytes came. Nobody looks further, not even at the \
              checksum: {}.",
             bytes.len(),
             counted("InErrors")

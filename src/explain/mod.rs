@@ -18,6 +18,7 @@ mod icmp;
 mod ip;
 mod page;
 mod sum;
+mod tell;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use field::{Field, WIDTH, dump, hex, plain_dump, wrap};
 pub use page::{Page, Part};
 pub use sum::{From, Step, Sum, Verdict};
+pub use tell::{Explain, Teller};
 
 use crate::output::Painter;
 

@@ -215,10 +215,12 @@ impl Sum {
             Verdict::LeftToTheCard => (
                 Colour::Yellow,
                 "unfinished",
-                "It is the sum of the pseudo-header's words alone: the kernel left the rest to the network \
-                 card, and where there is none, as on loopback, nobody does it. The receiving kernel \
-                 knows, and takes the packet."
-                    .to_string(),
+                format!(
+                    "It is the sum of the pseudo-header's words alone: the kernel left the rest to \
+                     the network card, which would put in {:04x}. Where there is none, as on \
+                     loopback, nobody does; the receiving kernel knows, and takes the packet.",
+                    self.expected
+                ),
             ),
         };
         let mut lines = vec![format!(

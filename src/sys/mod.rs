@@ -44,6 +44,16 @@ mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
 
+#[cfg(target_os = "linux")]
+mod linux_capture;
+#[cfg(target_os = "linux")]
+pub use linux_capture::capture;
+
+#[cfg(not(target_os = "linux"))]
+mod portable_capture;
+#[cfg(not(target_os = "linux"))]
+pub use portable_capture::capture;
+
 /// A packet that came in, and what the kernel knows about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
