@@ -1,7 +1,8 @@
 //! Opening an ICMP socket, raw or datagram, and what to do where neither is allowed.
 //!
-//! A raw socket receives every ICMP message that reaches the host, and sends
-//! what it is given; it is for root, or a program with CAP_NET_RAW. A datagram
+//! A raw socket receives every ICMP message that reaches the host (this one
+//! has the kernel keep back what is neither an error nor a reply to it), and
+//! sends what it is given; it is for root, or a program with CAP_NET_RAW. A datagram
 //! socket (Linux, and macOS) sends echo requests only, under an identifier that
 //! the kernel chooses, and receives the replies to those alone. On Linux
 //! `net.ipv4.ping_group_range` says which groups may have one, for both
@@ -9,8 +10,8 @@
 
 use std::fs;
 use std::io;
-use std::net::UdpSocket;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -58,13 +59,28 @@ impl IcmpSocket {
     /// # Errors
     /// One line for a person: neither is allowed, and each mend.
     pub fn open(version: Version) -> Result<IcmpSocket, String> {
-        let raw = match IcmpSocket::open_kind(version, Kind::Raw) {
+        let any: IpAddr = match version {
+            Version::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Version::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        IcmpSocket::open_at(SocketAddr::new(any, 0))
+    }
+
+    /// The same, to send from one of this host's addresses. The port is 0.
+    ///
+    /// # Errors
+    /// One line for a person; also that this is no address of this host's.
+    pub fn open_at(own: SocketAddr) -> Result<IcmpSocket, String> {
+        let raw = match IcmpSocket::open_kind(own, Kind::Raw) {
             Ok(socket) => return Ok(socket),
             Err(why) => why,
         };
-        IcmpSocket::open_kind(version, Kind::Datagram).map_err(|datagram| {
-            let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
-            if refused.contains(&raw.kind()) {
+        let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
+        IcmpSocket::open_kind(own, Kind::Datagram).map_err(|datagram| {
+            if [&raw, &datagram].iter().any(|why| why.kind() == io::ErrorKind::AddrNotAvailable) {
+                let own = own.ip();
+                format!("cannot send from {own}: no address of this machine's (see: ip addr)")
+            } else if refused.contains(&raw.kind()) {
                 privileges(&datagram)
             } else {
                 format!("cannot open a raw ICMP socket: {}", cause(&raw))
@@ -76,7 +92,8 @@ impl IcmpSocket {
     ///
     /// # Errors
     /// Those of socket(2) and bind(2): `PermissionDenied` without the privilege.
-    pub fn open_kind(version: Version, kind: Kind) -> io::Result<IcmpSocket> {
+    pub fn open_kind(own: SocketAddr, kind: Kind) -> io::Result<IcmpSocket> {
+        let version = Version::of(own.ip());
         let (domain, protocol) = match version {
             Version::V4 => (Domain::IPV4, Protocol::ICMPV4),
             Version::V6 => (Domain::IPV6, Protocol::ICMPV6),
@@ -89,17 +106,16 @@ impl IcmpSocket {
         let socket: UdpSocket = socket.into();
         let kernel_stamps = sys::stamp_arrivals(&socket);
         sys::show_ttl(&socket, version);
+        // Bound, a datagram socket has its identifier, as if it were a port.
+        socket2::SockRef::from(&socket).bind(&own.into())?;
         let identifier = match kind {
             // Two programs with the same one would see each other's replies.
-            Kind::Raw => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
+            Kind::Raw => {
+                let drawn = SysRng.try_next_u32().map_err(io::Error::other)? as u16;
+                sys::only_replies_and_errors(&socket, version, drawn);
+                drawn
+            }
             Kind::Datagram => {
-                let any = match version {
-                    Version::V4 => "0.0.0.0:0",
-                    Version::V6 => "[::]:0",
-                };
-                // Bound, the socket has its identifier, as if it were a port.
-                let any: std::net::SocketAddr = any.parse().map_err(io::Error::other)?;
-                socket2::SockRef::from(&socket).bind(&any.into())?;
                 sys::queue_errors(&socket, version);
                 socket.local_addr()?.port()
             }
@@ -112,7 +128,45 @@ impl IcmpSocket {
     /// # Errors
     /// Those of [`sys::receive_packet`].
     pub fn receive<'a>(&self, buffer: &'a mut [u8], timeout: Duration) -> io::Result<Received<'a>> {
-        let mut packet = sys::receive_packet(&self.socket, buffer, timeout)?;
+        // On loopback the reply is there as soon as the request is sent: then
+        // there is nothing to wait for.
+        let packet = match sys::take_packet(&self.socket, buffer) {
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                sys::receive_packet(&self.socket, buffer, timeout)?
+            }
+            taken => taken?,
+        };
+        Ok(self.unwrapped(packet, buffer))
+    }
+
+    /// The same, but looks again and again instead of sleeping: a processor
+    /// that sleeps for milliseconds takes longer for the next request, which
+    /// the network cannot be blamed for. `ping` does so too.
+    ///
+    /// # Errors
+    /// Those of [`sys::receive_packet`].
+    pub fn receive_awake<'a>(
+        &self,
+        buffer: &'a mut [u8],
+        timeout: Duration,
+    ) -> io::Result<Received<'a>> {
+        let began = Instant::now();
+        let packet = loop {
+            match sys::take_packet(&self.socket, buffer) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                    if began.elapsed() >= timeout {
+                        return Err(why);
+                    }
+                    std::thread::yield_now();
+                }
+                taken => break taken?,
+            }
+        };
+        Ok(self.unwrapped(packet, buffer))
+    }
+
+    /// The message in a packet, without the IP header.
+    fn unwrapped<'a>(&self, mut packet: Packet, buffer: &'a [u8]) -> Received<'a> {
         let bytes = &buffer[..packet.length];
         // Raw IPv4 reads begin with the IP header, all others with the message.
         if (self.version, self.kind) == (Version::V4, Kind::Raw)
@@ -120,9 +174,9 @@ impl IcmpSocket {
         {
             packet.ttl = Some(header.ttl);
             let ip_header = Some(&bytes[..header.length()]);
-            return Ok(Received { message, ip_header, packet });
+            return Received { message, ip_header, packet };
         }
-        Ok(Received { message: bytes, ip_header: None, packet })
+        Received { message: bytes, ip_header: None, packet }
     }
 }
 
@@ -135,12 +189,13 @@ fn privileges(datagram: &io::Error) -> String {
         cause(datagram)
     );
     let range = fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok();
+    let again = std::env::args().skip(1).fold(program.clone(), |line, word| line + " " + &word);
     let Some((range, group)) = range.zip(own_group()) else {
-        return format!("{why}; run it as root: sudo {program}");
+        return format!("{why}; run it as root: sudo {again}");
     };
     let range = range.split_whitespace().collect::<Vec<_>>().join(" ");
     format!(
-        "{why}; any of these mends it: sudo {program}; or once: sudo setcap cap_net_raw+ep {program}; \
+        "{why}; any of these mends it: sudo {again}; or once: sudo setcap cap_net_raw+ep {program}; \
          or, as net.ipv4.ping_group_range is \"{range}\" and your group {group}: \
          sudo sysctl net.ipv4.ping_group_range=\"{group} {group}\"; or without root, \
          for loopback alone: unshare -rn sh -c 'ip link set lo up; {program} 127.0.0.1'"

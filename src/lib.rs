@@ -7,6 +7,7 @@
 //! | `labs/02-heartbeat.md` | `udp_heartbeat` | judging silence, probabilities of runs, two clocks |
 //! | `labs/03-tcp-ping.md` | `tcp_ping` | connections, a thread for each, streams without messages, the ways to say no |
 //! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
+//! | `labs/05-icmp-ping.md` | `icmp_ping` | a header by hand, raw sockets, privileges |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
@@ -21,6 +22,7 @@
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
+//! | [`explain`] | a packet on a page: every field named, every checksum worked |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`clients`] | a server's bounded table of its clients |
@@ -38,6 +40,7 @@ pub mod clock;
 pub mod delay;
 pub mod echo;
 pub mod endpoint;
+pub mod explain;
 pub mod histogram;
 pub mod icmp_socket;
 pub mod impair;

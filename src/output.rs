@@ -43,6 +43,8 @@ pub enum Colour {
     Red,
     /// Beside the point.
     Dim,
+    /// The point.
+    Bold,
 }
 
 /// Colours text, or leaves it alone: colour is for a terminal only, and never
@@ -59,6 +61,11 @@ impl Painter {
         Painter { enabled: io::stdout().is_terminal() && !unwanted }
     }
 
+    /// Leaves all text as it is: for a file, or a test.
+    pub fn plain() -> Painter {
+        Painter { enabled: false }
+    }
+
     pub fn paint(self, colour: Colour, text: &str) -> String {
         if !self.enabled {
             return text.to_string();
@@ -68,6 +75,7 @@ impl Painter {
             Colour::Green => 32,
             Colour::Yellow => 33,
             Colour::Dim => 2,
+            Colour::Bold => 1,
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }

@@ -12,20 +12,28 @@
 //! It numbers its requests, waits only so long for a reply, and believes that
 //! a reply belongs to a request only because of what the reply says.
 
+#[path = "udp_ping_client/dissect.rs"]
+mod dissect;
+#[path = "udp_ping_client/spoil.rs"]
+mod spoil;
+
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use dissect::Dissector;
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
+use socklab::explain::Explain;
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
 use socklab::wire::ping::{self, Request};
+use spoil::Spoiler;
 
 const NAME: &str = "udp_ping_client";
 
@@ -57,6 +65,12 @@ struct Args {
     /// Draw the distribution of the RTTs
     #[arg(long)]
     histogram: bool,
+    /// Explain the first datagram sent and the first received, byte by byte; `=all` every one
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "first")]
+    explain: Option<Explain>,
+    /// Spoil this bit of every request, counted from 0, the first bit of the UDP header
+    #[arg(long, value_name = "BIT", allow_negative_numbers = true)]
+    flip_bit: Option<usize>,
     #[command(flatten)]
     family: FamilyArgs,
 }
@@ -70,10 +84,12 @@ fn run(args: &Args) -> Result<Exit, String> {
     let server = args.server.resolve(12000, args.family.wanted())?;
     let socket = connect_udp(server)?;
     let kernel_stamps = sys::stamp_arrivals(&socket);
+    let mut spoiler = Spoiler::asked_for(args.flip_bit, &socket, server, size)?;
     cli::stop_on_ctrl_c()?;
 
     let reporter = Reporter::new(args.json, args.quiet, &server.to_string());
     start(&reporter, args, size, kernel_stamps);
+    let mut dissector = Dissector::new(&reporter, args.explain, &socket, server)?;
     let mut probes = Probes::new(args.timeout);
     let mut request = Vec::new();
     let mut buffer = vec![0; 65_536];
@@ -95,8 +111,15 @@ fn run(args: &Args) -> Result<Exit, String> {
             let (seq, stamp) = (probes.next_seq(), clock::now());
             Request { seq, time: &clock::stamp(stamp), size }.emit(&mut request);
             let sent = Instant::now();
-            match socket.send(&request) {
-                Ok(_) => probes.sent(sent, stamp),
+            let outcome = match &mut spoiler {
+                None => socket.send(&request),
+                Some(spoiler) => spoiler.send(&request),
+            };
+            match outcome {
+                Ok(_) => {
+                    probes.sent(sent, stamp);
+                    dissector.sent(seq, &request, spoiler.as_ref());
+                }
                 // The error of an earlier request; this one was not sent, and
                 // has its turn again.
                 Err(why) if is_refusal(&why) => {
@@ -128,6 +151,7 @@ fn run(args: &Args) -> Result<Exit, String> {
             Ok((length, stamp)) => {
                 let arrival = Arrival::new(stamp);
                 let reply = &buffer[..length];
+                dissector.received(reply);
                 let event = match_reply(reply, &arrival, &mut probes, size);
                 reporter.event(&event);
             }

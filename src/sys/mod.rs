@@ -15,9 +15,16 @@ mod linux;
 pub use linux::receive;
 
 #[cfg(target_os = "linux")]
+mod linux_icmp;
+#[cfg(target_os = "linux")]
+pub use linux_icmp::{is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu};
+
+#[cfg(target_os = "linux")]
 mod linux_message;
 #[cfg(target_os = "linux")]
-pub use linux_message::{next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals};
+pub use linux_message::{
+    next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals, take_packet,
+};
 
 #[cfg(target_os = "linux")]
 mod linux_path;
@@ -40,9 +47,26 @@ mod portable_path;
 pub use portable_path::{forbid_fragments, name_of};
 
 #[cfg(not(target_os = "linux"))]
+mod portable_icmp;
+#[cfg(not(target_os = "linux"))]
+pub use portable_icmp::{
+    is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu, take_packet,
+};
+
+#[cfg(not(target_os = "linux"))]
 mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
+
+#[cfg(target_os = "linux")]
+mod linux_capture;
+#[cfg(target_os = "linux")]
+pub use linux_capture::capture;
+
+#[cfg(not(target_os = "linux"))]
+mod portable_capture;
+#[cfg(not(target_os = "linux"))]
+pub use portable_capture::capture;
 
 /// A packet that came in, and what the kernel knows about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

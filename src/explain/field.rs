@@ -1,0 +1,294 @@
+//! An annotated dump: bytes on the left, and what they mean on the right.
+
+use std::ops::Range;
+
+use crate::output::{Colour, Painter};
+use crate::wire::field as wire;
+
+/// No line of a page is longer.
+pub const WIDTH: usize = 80;
+
+/// So many bytes of a field stand on one line.
+const BYTES_A_LINE: usize = 4;
+/// Their width in characters: `7f 00 00 01`.
+const HEX_WIDTH: usize = 3 * BYTES_A_LINE - 1;
+/// Names have a column of this width, or of that of the longest, up to a limit.
+const NAME_WIDTH: usize = 16;
+const WIDEST_NAME: usize = 26;
+/// Where the name begins: two spaces, the offset, two, the bytes, two.
+const NAME_AT: usize = 2 + 4 + 2 + HEX_WIDTH + 2;
+/// A value that is no longer has its meaning behind it, in one column.
+const VALUE_WIDTH: usize = 7;
+
+/// One field of a packet: where it stands, what it is called, what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its bytes, counted from the packet's first.
+    pub range: Range<usize>,
+    /// Where it is a part of these bytes only: its bits, counted from the
+    /// highest bit of the first one. It belongs to the whole field before it.
+    pub bits: Option<Range<usize>>,
+    pub name: String,
+    /// The value as a person writes it, in decimal where it is a number.
+    /// Neither it nor the meaning has control characters.
+    pub value: String,
+    /// What follows from it, in a few words.
+    pub meaning: String,
+}
+
+impl Field {
+    pub fn new(
+        range: Range<usize>,
+        name: impl Into<String>,
+        value: impl ToString,
+        meaning: impl Into<String>,
+    ) -> Field {
+        let (name, value, meaning) = (name.into(), value.to_string(), meaning.into());
+        Field { range, bits: None, name, value, meaning }
+    }
+
+    /// A field that has only some of the bits of its bytes.
+    pub fn of_bits(
+        range: Range<usize>,
+        bits: Range<usize>,
+        name: impl Into<String>,
+        value: impl ToString,
+        meaning: impl Into<String>,
+    ) -> Field {
+        Field { bits: Some(bits), ..Field::new(range, name, value, meaning) }
+    }
+
+    /// The left-hand column: the bytes, four a line, or the bits, a byte a line.
+    fn picture(&self, packet: &[u8]) -> Vec<String> {
+        let end = self.range.end.min(packet.len());
+        let bytes = packet.get(self.range.start..end).unwrap_or_default();
+        match &self.bits {
+            None => bytes.chunks(BYTES_A_LINE).map(hex).collect(),
+            Some(bits) => {
+                let octets = bytes.iter().enumerate();
+                let shown = octets.map(|(index, byte)| pattern(*byte, 8 * index, bits)).collect();
+                // A byte of which it has no bit says nothing about it.
+                let has_bit = |line: &String| line.contains(['0', '1']);
+                let shown: Vec<String> = shown;
+                shown.into_iter().filter(has_bit).collect()
+            }
+        }
+    }
+
+    /// The lines of a page for this field.
+    fn lines(&self, packet: &[u8], name_width: usize, painter: Painter) -> Vec<String> {
+        let left = self.picture(packet);
+        let names = wrap(&self.name, name_width);
+        let right = self.explanation(WIDTH - NAME_AT - name_width - 1);
+        let mut lines = Vec::new();
+        for index in 0..left.len().max(right.len()).max(names.len()).max(1) {
+            let bytes = left.get(index).map_or("", String::as_str);
+            let offset = match self.bits {
+                None if !bytes.is_empty() => {
+                    format!("{:04x}", self.range.start + index * BYTES_A_LINE)
+                }
+                _ => String::new(),
+            };
+            let offset = painter.paint(Colour::Dim, &format!("{offset:4}"));
+            let name = names.get(index).map_or("", String::as_str);
+            let text = right.get(index).map_or("", String::as_str);
+            // A checksum is what the page is about.
+            let text = if self.name.ends_with("checksum") && index == 0 {
+                painter.paint(Colour::Bold, text)
+            } else {
+                text.to_string()
+            };
+            let line = format!("  {offset}  {bytes:HEX_WIDTH$}  {name:name_width$} {text}");
+            lines.push(line.trim_end().to_string());
+        }
+        lines
+    }
+
+    /// The right-hand column: value and meaning, side by side where there is room.
+    fn explanation(&self, room: usize) -> Vec<String> {
+        let value = &self.value;
+        let length = value.chars().count();
+        if length > VALUE_WIDTH {
+            let both = format!("{value}  {}", self.meaning);
+            if both.chars().count() <= room {
+                return vec![both.trim_end().to_string()];
+            }
+            let mut lines = wrap(value, room);
+            lines.extend(wrap(&self.meaning, room));
+            return lines;
+        }
+        let mut lines = wrap(&self.meaning, room - VALUE_WIDTH - 1);
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
+        for (index, line) in lines.iter_mut().enumerate() {
+            let value = if index == 0 { value.as_str() } else { "" };
+            *line = format!("{value:VALUE_WIDTH$} {line}").trim_end().to_string();
+        }
+        lines
+    }
+}
+
+/// What DNS and NTP tell of their fields, value and meaning in one.
+impl From<wire::Field> for Field {
+    fn from(field: wire::Field) -> Field {
+        Field::new(field.bytes, field.name, field.meaning, "")
+    }
+}
+
+/// The dump of these fields, no line longer than [`WIDTH`]. Fields that reach
+/// beyond the packet are shown as far as it goes; of fields with the same
+/// bytes the first alone shows them.
+pub fn dump(packet: &[u8], fields: &[Field], painter: Painter) -> Vec<String> {
+    let longest = fields.iter().map(|field| field.name.chars().count()).max().unwrap_or(0);
+    let name_width = longest.clamp(NAME_WIDTH, WIDEST_NAME);
+    let mut lines = Vec::new();
+    let mut before = None;
+    for field in fields {
+        let again = field.bits.is_none() && before == Some(&field.range);
+        let packet = if again { &[] } else { packet };
+        lines.extend(field.lines(packet, name_width, painter));
+        before = Some(&field.range);
+    }
+    lines
+}
+
+/// A dump without fields, sixteen bytes a line with their characters beside
+/// them; at most `most` lines, and then how much is left out.
+pub fn plain_dump(
+    packet: &[u8],
+    range: Range<usize>,
+    most: usize,
+    painter: Painter,
+) -> Vec<String> {
+    let range = range.start.min(packet.len())..range.end.min(packet.len());
+    let bytes = packet.get(range.clone()).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (index, row) in bytes.chunks(16).take(most).enumerate() {
+        let offset = painter.paint(Colour::Dim, &format!("{:04x}", range.start + 16 * index));
+        let (left, right) = row.split_at(row.len().min(8));
+        let text: String = row.iter().map(|byte| character(*byte)).collect();
+        lines.push(format!("  {offset}  {:23}  {:23}  |{text}|", hex(left), hex(right)));
+    }
+    if bytes.len() > 16 * most {
+        let left_out = bytes.len() - 16 * most;
+        lines.push(format!("  ...   {left_out} bytes more, up to {:04x}", range.end - 1));
+    }
+    lines
+}
+
+/// Bytes as `7f 00 00 01`.
+pub fn hex(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(" ")
+}
+
+/// A byte as a character, or a full stop where it is none that can be printed.
+pub(super) fn character(byte: u8) -> char {
+    if byte == b' ' || byte.is_ascii_graphic() { char::from(byte) } else { '.' }
+}
+
+/// `0100 ....`: those bits of a byte that belong to a field; `first` is the
+/// number of its highest bit.
+fn pattern(byte: u8, first: usize, bits: &Range<usize>) -> String {
+    let mut text = String::new();
+    for index in 0..8 {
+        if index == 4 {
+            text.push(' ');
+        }
+        let bit = if byte & (0x80 >> index) == 0 { '0' } else { '1' };
+        text.push(if bits.contains(&(first + index)) { bit } else { '.' });
+    }
+    text
+}
+
+/// Text in lines of at most `width` characters, broken between words where it can be.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let characters: Vec<char> = word.chars().collect();
+        for piece in characters.chunks(width) {
+            match lines.last_mut() {
+                Some(line) if line.chars().count() + 1 + piece.len() <= width => {
+                    line.push(' ');
+                    line.extend(piece);
+                }
+                _ => lines.push(piece.iter().collect()),
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bytes_bits_value_and_meaning_stand_in_columns() {
+        let packet = [0x45, 0, 0x7f, 0, 0, 1];
+        let fields = [
+            Field::new(0..1, "first byte", "", ""),
+            Field::of_bits(0..1, 0..4, "version", 4, "IPv4"),
+            Field::of_bits(0..2, 6..10, "across", 4, "bits of two bytes, and a long meaning"),
+            Field::new(2..6, "source", "127.0.0.1", "who sent it"),
+        ];
+        let expected = "
+  0000  45           first byte
+        0100 ....    version          4       IPv4
+        .... ..01    across           4       bits of two bytes, and a long
+        00.. ....                             meaning
+  0002  7f 00 00 01  source           127.0.0.1  who sent it";
+        let lines = dump(&packet, &fields, Painter::plain());
+        assert_eq!(lines.join("\n"), expected.trim_start_matches('\n'));
+    }
+
+    #[test]
+    fn a_dns_query_is_set_field_by_field() {
+        let query = [0xe6, 0x57, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, b'w', b'e', b'b', 0, 0, 1, 0, 1];
+        let (fields, error) = crate::wire::dns::fields::fields(&query);
+        assert_eq!(error, None);
+        let fields: Vec<Field> = fields.into_iter().map(Field::from).collect();
+        let text = dump(&query, &fields, Painter::plain()).join("\n");
+        let name = "
+  000c  03 77 65 62  question 1 name    web.
+  0010  00
+  0011  00 01        question 1 type    1 A";
+        assert!(text.contains(name), "{text}");
+        let flags = "
+  0002  01           QR                 0: a query
+                     opcode             0 QUERY";
+        assert!(text.contains(flags), "{text}");
+    }
+
+    #[test]
+    fn a_long_dump_says_what_it_leaves_out() {
+        let lines = plain_dump(&[b'a'; 70], 1..70, 2, Painter::plain());
+        let row = "61 61 61 61 61 61 61 61  61 61 61 61 61 61 61 61  |aaaaaaaaaaaaaaaa|";
+        let expected = [
+            format!("  0001  {row}"),
+            format!("  0011  {row}"),
+            "  ...   37 bytes more, up to 0045".into(),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_makes_a_line_too_long(
+            packet: Vec<u8>,
+            start in 0usize..40,
+            length in 0usize..40,
+            bits in prop::option::of(0usize..99),
+            texts: (String, String),
+        ) {
+            let bits = bits.map(|first| first..first + 7);
+            let (value, meaning) = texts;
+            let field = Field { range: start..start + length, bits, ..Field::new(0..0, "destination port", value, meaning) };
+            for line in dump(&packet, &[field], Painter::plain()) {
+                prop_assert!(line.chars().count() <= WIDTH, "{line:?}");
+            }
+        }
+    }
+}
