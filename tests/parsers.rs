@@ -3,6 +3,8 @@
 #[path = "../fuzz/parsers.rs"]
 mod parsers;
 
+use std::{panic, thread};
+
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
@@ -71,64 +73,57 @@ impl Packets {
     }
 }
 
-/// Puts so many packets through a parser. A panic is told with its packet.
-fn survives(name: &str, packets: u32, parser: fn(&[u8])) {
-    let mut source = Packets { random: ChaCha8Rng::seed_from_u64(1), packet: Vec::new() };
-    for number in 0..packets {
-        let packet = source.next();
-        let outcome = std::panic::catch_unwind(|| parser(packet));
-        assert!(outcome.is_ok(), "{name}, packet {number}: {packet:02x?}");
-    }
-}
-
-#[test]
-fn ipv4_headers_and_checksums() {
-    survives("ipv4", PACKETS, parsers::ipv4);
-}
-
-#[test]
-fn ipv6_headers() {
-    survives("ipv6", PACKETS, parsers::ipv6);
-}
-
-#[test]
-fn icmp_messages() {
-    survives("icmp", PACKETS, parsers::icmp);
-}
-
-#[test]
-fn icmp_errors_and_what_they_quote() {
-    survives("icmp_error", PACKETS, parsers::icmp_error);
-}
-
-#[test]
-fn udp_datagrams() {
-    survives("udp", PACKETS, parsers::udp);
-}
-
-#[test]
-fn lines_of_text() {
-    survives("text", PACKETS, parsers::text);
-}
-
-#[test]
-fn a_golden_packet_is_read_by_its_parser() {
-    for packet in GOLDEN {
-        for parser in [parsers::explain, parsers::dns, parsers::ntp] {
-            parser(packet);
+/// Puts so many packets through each of these parsers, a quarter of them in
+/// each of four threads. A panic is told with its packet.
+fn survive(packets: u32, parsers: &[(&str, fn(&[u8]))]) {
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            scope.spawn(move || {
+                let random = ChaCha8Rng::seed_from_u64(seed);
+                let mut source = Packets { random, packet: Vec::new() };
+                for _ in 0..packets / 4 {
+                    let packet = source.next();
+                    for (name, parser) in parsers {
+                        let outcome = panic::catch_unwind(|| parser(packet));
+                        assert!(outcome.is_ok(), "{name}: {packet:02x?}");
+                    }
+                }
+            });
         }
-    }
+    });
 }
 
-/// A page is a thousand times the work of a header: in every run so many, and
-/// a million with `cargo test --release --test parsers -- --ignored`.
 #[test]
-fn pages() {
-    survives("explain", 5_000, parsers::explain);
+fn a_million_packets_through_each_parser() {
+    survive(
+        PACKETS,
+        &[
+            ("ipv4", parsers::ipv4),
+            ("ipv6", parsers::ipv6),
+            ("icmp", parsers::icmp),
+            ("icmp_error", parsers::icmp_error),
+            ("udp", parsers::udp),
+            ("text", parsers::text),
+        ],
+    );
+}
+
+/// A page is a thousand times the work of a header: in every run only so many,
+/// and a million with `cargo test --release --test parsers -- --ignored`.
+#[test]
+fn thousands_of_packets_on_pages() {
+    survive(4_000, &[("explain", parsers::explain)]);
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn a_million_pages() {
-    survives("explain", PACKETS, parsers::explain);
+fn a_million_packets_on_pages() {
+    survive(PACKETS, &[("explain", parsers::explain)]);
+}
+
+/// Their own tests put a million packets through them; here the checks are
+/// checked that the fuzz targets make.
+#[test]
+fn thousands_of_packets_through_dns_and_ntp() {
+    survive(40_000, &[("dns", parsers::dns), ("ntp", parsers::ntp)]);
 }
