@@ -8,12 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
-use super::field::{Field, character};
+use super::field::Field;
+use super::hex::character;
+use super::judge::{self, Spoilt};
 use super::page::{Page, Part};
-use super::sum::indented;
+use super::table::indented;
 use crate::output::{Colour, Painter};
-use crate::wire::icmp::{self, Version};
-use crate::wire::udp;
 
 /// A packet with one wrong bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn udp(
 ) -> Result<Flip, String> {
     let page = Page::udp_datagram(source, destination, datagram);
     let flip = Flip::new(&page, bit, "datagram")?;
-    let (taken, why) = judge_udp(source.ip(), destination.ip(), &flip);
+    let (taken, why) = judge::udp(source.ip(), destination.ip(), &flip.spoilt());
     Ok(Flip { taken, why, ..flip })
 }
 
@@ -64,7 +64,7 @@ pub fn icmp_echo(
 ) -> Result<Flip, String> {
     let page = Page::icmp_message(source, destination, message);
     let flip = Flip::new(&page, bit, "message")?;
-    let (taken, why) = judge_icmp(source, destination, &flip);
+    let (taken, why) = judge::icmp(source, destination, &flip.spoilt());
     Ok(Flip { taken, why, ..flip })
 }
 
@@ -89,6 +89,11 @@ impl Flip {
         let (before, after) = (said(page.packet, field, bit), said(&bytes, field, bit));
         let field = field.map_or_else(|| "payload".to_string(), |field| field.name.clone());
         Ok(Flip { bytes, bit, field, before, after, taken: false, why: String::new() })
+    }
+
+    fn spoilt(&self) -> Spoilt<'_> {
+        let Flip { bytes, field, before, after, .. } = self;
+        Spoilt { bytes, field, before, after }
     }
 
     /// What was done, and what becomes of it, as lines of a page.
@@ -134,112 +139,12 @@ fn said(packet: &[u8], field: Option<&Field>, bit: usize) -> String {
     if field.name.ends_with("checksum") { format!("{number:04x}") } else { number.to_string() }
 }
 
-/// What Linux does with a spoilt datagram: net/ipv4/udp.c, `__udp4_lib_rcv`.
-fn judge_udp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String) {
-    let ipv4 = source.is_ipv4();
-    let family = if ipv4 { "Udp" } else { "Udp6" };
-    let bytes = &flip.bytes;
-    let counted = |name: &str| {
-        format!("the kernel drops it, counts it (nstat -az {family}{name}), and tells nobody")
-    };
-    let says = match bytes.first_chunk() {
-        Some(&[_, _, _, _, high, low, _, _]) => usize::from(u16::from_be_bytes([high, low])),
-        _ => 0,
-    };
-    // Over IPv6 a length of 0 means "as long as what came" (RFC 2675).
-    let says = if says == 0 && !ipv4 { bytes.len() } else { says };
-    if says > bytes.len() || says < udp::HEADER {
-        let why = format!(
-            "The length cannot be: {} bytes came. Nobody looks further, not even at the \
-             checksum: {}.",
-            bytes.len(),
-            counted("InErrors")
-        );
-        return (false, why);
-    }
-    if bytes[6..8] == [0, 0] {
-        let why = if ipv4 {
-            "The bit was the only one in the checksum. Now that field is 0, which over IPv4 means that \
-             the sender worked none out: the receiver checks nothing, and takes every byte."
-                .to_string()
-        } else {
-            format!(
-                "The bit was the only one in the checksum. Now that field is 0, which is not allowed \
-                 over IPv6: {}.",
-                counted("InCsumErrors")
-            )
-        };
-        return (ipv4, why);
-    }
-    if udp::is_right(source, destination, &bytes[..says]) {
-        let why = "By chance the bytes that the new length cuts off make up for the change: all adds up to \
-                   ffff, and the datagram is taken, cut short. A checksum of 16 bits misses such things."
-            .to_string();
-        return (true, why);
-    }
-    let about = match flip.field.as_str() {
-        "source port" => format!(
-            "A reply would go to port {}, where nobody asked. But the checksum covers the ports too.",
-            flip.after
-        ),
-        "destination port" => format!(
-            "It knocks at port {} and not at {}. But the checksum covers the ports too, and is looked \
-             at before anybody is told: no program there gets it, and no \"port unreachable\" comes \
-             back.",
-            flip.after, flip.before
-        ),
-        "length" => format!(
-            "The kernel cuts the datagram down to {says} bytes, and adds these up, with the new \
-             length, which stands in the sum twice: in the pseudo-header and in the header."
-        ),
-        "checksum" => {
-            "Every byte that matters is as it was sent; the receiver cannot know that the \
-                       damage is in the checksum itself."
-                .to_string()
-        }
-        _ => "The program would have read a wrong byte. One flipped bit always changes the sum."
-            .to_string(),
-    };
-    (false, format!("{about} The sum is not ffff: {}.", counted("InCsumErrors")))
-}
-
-/// What Linux does with a spoilt echo: net/ipv4/icmp.c, `icmp_rcv`.
-fn judge_icmp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String) {
-    if icmp::is_right(source, destination, &flip.bytes) {
-        return (true, "All adds up to ffff: no damage is seen.".to_string());
-    }
-    let family = match Version::of(source) {
-        Version::V4 => "Icmp",
-        Version::V6 => "Icmp6",
-    };
-    let about = match flip.field.as_str() {
-        "type" => format!(
-            "As type {} it would have been another message. But the checksum is looked at first.",
-            flip.after
-        ),
-        "code" => "An echo has only code 0. But the checksum is looked at first.".to_string(),
-        "identifier" => {
-            "The reply would have come back for another program. But the checksum is looked at first.".to_string()
-        }
-        "sequence number" => {
-            "The reply would have answered another request. But the checksum is looked at first.".to_string()
-        }
-        "checksum" => "Every byte that matters is as it was sent; the receiver cannot know that the \
-                       damage is in the checksum itself."
-            .to_string(),
-        _ => "The reply would have brought the wrong byte back. One flipped bit always changes the sum."
-            .to_string(),
-    };
-    let why = format!(
-        "{about} The sum is not ffff: the kernel drops it, counts it (nstat -az \
-         {family}InCsumErrors), and sends no reply."
-    );
-    (false, why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::icmp::{self, Version};
+    use crate::wire::udp as wire_udp;
+    use crate::wire::udp::Header;
     use proptest::prelude::*;
 
     const A: &str = "10.0.0.1:40000";
@@ -248,7 +153,7 @@ mod tests {
     fn datagram(payload: &[u8]) -> (SocketAddr, SocketAddr, Vec<u8>) {
         let (a, b): (SocketAddr, SocketAddr) = (A.parse().unwrap(), B.parse().unwrap());
         let mut bytes = Vec::new();
-        udp::emit((a.ip(), a.port()), (b.ip(), b.port()), payload, &mut bytes);
+        wire_udp::emit((a.ip(), a.port()), (b.ip(), b.port()), payload, &mut bytes);
         (a, b, bytes)
     }
 
@@ -292,10 +197,10 @@ mod tests {
             let (a, b, bytes) = datagram(&payload);
             let bit = bit % (8 * bytes.len());
             let flip = udp(a, b, &bytes, bit).unwrap();
-            let parsed = udp::Header::parse(&flip.bytes);
+            let parsed = Header::parse(&flip.bytes);
             let sound = parsed.is_ok_and(|(header, _)| {
                 let says = usize::from(header.length);
-                says <= bytes.len() && udp::is_right(a.ip(), b.ip(), &flip.bytes[..says])
+                says <= bytes.len() && wire_udp::is_right(a.ip(), b.ip(), &flip.bytes[..says])
             });
             prop_assert_eq!(flip.taken, sound);
             for line in flip.lines(Painter::plain()) {

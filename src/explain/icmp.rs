@@ -1,91 +1,46 @@
-//! ICMP messages: echoes, errors, and the packet that an error quotes.
-
-use std::ops::Range;
+//! The fields of ICMP messages: echoes and errors.
 
 use super::field::Field;
-use super::ip::{self, Complete};
-use super::page::{Page, Way};
-use super::sum::Cover;
-use super::udp::pseudo;
 use crate::wire::icmp::{Body, Echo, HEADER, Message, Version};
 use crate::wire::icmp_error::IcmpError;
-use crate::wire::ipv6::ICMPV6;
 
-/// A message from its type on.
-pub(super) fn message(page: &mut Page, range: Range<usize>, way: Way, complete: Complete) {
-    let version = Version::of(way.source);
-    let bytes = &page.packet[range.clone()];
-    let message = match Message::parse(version, bytes) {
-        Ok(message) => message,
-        Err(why) => {
-            page.note(format!("No ICMP message: {why}."));
-            return page.bytes("Bytes", range);
-        }
-    };
+/// The title of a message's header.
+pub(super) fn title(version: Version, message: &Message) -> String {
     let name = name(version);
-    let at = |from: usize, to: usize| range.start + from..range.start + to;
-    let mut fields = vec![
-        Field::new(at(0, 1), "type", message.kind, type_name(version, &message)),
-        Field::new(at(1, 2), "code", message.code, code_name(&message)),
-        Field::new(
-            at(2, 4),
-            "checksum",
-            format!("{:04x}", message.checksum),
-            if complete.is_ok() { "worked below" } else { "" },
-        ),
-    ];
-    let title = match message.body {
+    match message.body {
         Body::EchoRequest(_) => format!("{name} echo request, {HEADER} bytes of header"),
         Body::EchoReply(_) => format!("{name} echo reply, {HEADER} bytes of header"),
         Body::Error(_) => format!("{name} error, {HEADER} bytes of header"),
         Body::Other => format!("{name} message, {HEADER} bytes of header"),
-    };
+    }
+}
+
+/// The fields of a message's header, whose bytes begin at byte `start` of the
+/// packet.
+pub(super) fn fields(
+    version: Version,
+    message: &Message,
+    bytes: &[u8],
+    start: usize,
+    summed: bool,
+) -> Vec<Field> {
+    let at = |from: usize, to: usize| start + from..start + to;
+    let mut fields = vec![
+        Field::new(at(0, 1), "type", message.kind, type_name(version, message)),
+        Field::new(at(1, 2), "code", message.code, code_name(message)),
+        Field::new(
+            at(2, 4),
+            "checksum",
+            format!("{:04x}", message.checksum),
+            if summed { "worked below" } else { "" },
+        ),
+    ];
     match message.body {
-        Body::EchoRequest(echo) | Body::EchoReply(echo) => {
-            fields.extend(echo_fields(&echo, range.start));
-            page.header(title, fields);
-            page.bytes("Payload", range.start + HEADER..range.end);
-        }
-        Body::Error(error) => {
-            fields.extend(error_fields(&error, bytes, range.start));
-            page.header(title, fields);
-            let quoted = range.start + HEADER..range.start + HEADER + error.quoted.len();
-            if quoted.is_empty() {
-                page.note(
-                    "It quotes no packet, against the rules: nobody can tell whom it is for.",
-                );
-            } else {
-                page.note("The packet that caused it, quoted as it arrived there:");
-                ip::packet(page, quoted.clone(), true);
-            }
-            page.bytes("What the router adds (RFC 4884)", quoted.end..range.end);
-        }
-        Body::Other => {
-            fields.push(Field::new(at(4, 8), "rest", "", "depends on the type"));
-            page.header(title, fields);
-            page.bytes("Body", range.start + HEADER..range.end);
-        }
+        Body::EchoRequest(echo) | Body::EchoReply(echo) => fields.extend(echo_fields(&echo, start)),
+        Body::Error(error) => fields.extend(error_fields(&error, bytes, start)),
+        Body::Other => fields.push(Field::new(at(4, 8), "rest", "", "depends on the type")),
     }
-    match complete {
-        Ok(()) => {
-            let cover = Cover {
-                of: name,
-                pseudo: match version {
-                    Version::V4 => Vec::new(),
-                    Version::V6 => pseudo(way, ICMPV6, range.len()),
-                },
-                packet: page.packet,
-                range: range.clone(),
-                header: HEADER,
-                field: range.start + 2,
-                udp: false,
-                ipv6: version == Version::V6,
-            };
-            page.sum(&cover);
-        }
-        Err("") => {}
-        Err(why) => page.note(why),
-    }
+    fields
 }
 
 fn echo_fields(echo: &Echo, start: usize) -> [Field; 2] {

@@ -14,16 +14,23 @@
 
 mod field;
 pub mod flip;
+mod hex;
 mod icmp;
-mod ip;
+mod ipv4;
+mod ipv6;
+mod judge;
+mod layers;
+mod names;
 mod page;
 mod sum;
+mod table;
 mod tell;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub use field::{Field, WIDTH, dump, hex, plain_dump, wrap};
+pub use field::{Field, dump};
+pub use hex::{WIDTH, hex, plain_dump, wrap};
 pub use page::{Page, Part};
 pub use sum::{From, Step, Sum, Verdict};
 pub use tell::{Explain, Teller};

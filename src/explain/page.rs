@@ -1,13 +1,14 @@
 //! What stands on a page, in order, before it becomes lines or JSON.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::field::{Field, dump, hex, plain_dump, wrap};
-use super::sum::{self, Cover, Sum};
-use super::{icmp, ip, udp};
+use super::field::{Field, dump};
+use super::hex::{WIDTH, hex, plain_dump, wrap};
+use super::sum::{Cover, Sum};
+use super::table::indented;
 use crate::output::{Colour, Painter};
 
 /// So many lines of a payload are shown, sixteen bytes each.
@@ -45,43 +46,8 @@ pub(super) struct Way {
 }
 
 impl<'a> Page<'a> {
-    /// See [`super::ip_packet`].
-    pub fn ip_packet(packet: &'a [u8]) -> Page<'a> {
-        let mut page = Page::empty(packet);
-        ip::packet(&mut page, 0..packet.len(), false);
-        page
-    }
-
-    /// See [`super::icmp_message`].
-    pub fn icmp_message(source: IpAddr, destination: IpAddr, message: &'a [u8]) -> Page<'a> {
-        let mut page = Page::empty(message);
-        page.note_hidden_header();
-        icmp::message(&mut page, 0..message.len(), Way { source, destination }, Ok(()));
-        page
-    }
-
-    /// See [`super::udp_datagram`].
-    pub fn udp_datagram(
-        source: SocketAddr,
-        destination: SocketAddr,
-        datagram: &'a [u8],
-    ) -> Page<'a> {
-        let mut page = Page::empty(datagram);
-        page.note_hidden_header();
-        let way = Way { source: source.ip(), destination: destination.ip() };
-        udp::datagram(&mut page, 0..datagram.len(), way, Ok(()));
-        page
-    }
-
-    fn empty(packet: &'a [u8]) -> Page<'a> {
+    pub(super) fn empty(packet: &'a [u8]) -> Page<'a> {
         Page { packet, parts: Vec::new(), sums: Vec::new() }
-    }
-
-    fn note_hidden_header(&mut self) {
-        self.note(
-            "The IP header is not shown: the kernel keeps it to itself here. To see it: \
-             sudo tcpdump -vvx",
-        );
     }
 
     pub(super) fn header(&mut self, title: impl Into<String>, fields: Vec<Field>) {
@@ -136,12 +102,12 @@ impl<'a> Page<'a> {
                     lines.push(painter.paint(Colour::Bold, title));
                     lines.extend(plain_dump(self.packet, range.clone(), PAYLOAD_LINES, painter));
                 }
-                Part::Note(text) => lines.extend(sum::indented(text)),
+                Part::Note(text) => lines.extend(indented(text)),
             }
         }
         if !self.sums.is_empty() {
             lines.push(String::new());
-            lines.extend(wrap(HOW, super::WIDTH));
+            lines.extend(wrap(HOW, WIDTH));
         }
         for sum in &self.sums {
             lines.push(String::new());

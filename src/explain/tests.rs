@@ -159,6 +159,23 @@ fn an_error_shows_the_packet_that_it_quotes() {
 }
 
 #[test]
+fn errors_that_quote_errors_without_end_do_not_make_a_page_without_end() {
+    // 2,300 levels deep: as many as a packet holds.
+    let mut packet = UNFINISHED.to_vec();
+    while packet.len() < 65_000 {
+        let mut outer = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 1, ICMP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        outer.extend([3, 1, 0, 0, 0, 0, 0, 0]);
+        outer.extend(&packet);
+        let length = outer.len() as u16;
+        outer[2..4].copy_from_slice(&length.to_be_bytes());
+        packet = outer;
+    }
+    let lines = ip_packet(&packet, Painter::plain());
+    assert!(lines.len() < 150, "{}", lines.len());
+    assert!(lines.iter().any(|line| line.starts_with("An error that quotes an error")));
+}
+
+#[test]
 fn the_words_of_a_long_payload_that_are_not_shown_are_in_the_sum() {
     let payload: Vec<u8> = (0..1471u32).map(|n| (n * n) as u8).collect();
     let host: SocketAddr = "[fe80::1]:40000".parse().unwrap();

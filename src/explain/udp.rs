@@ -1,29 +1,17 @@
-//! UDP datagrams, and the pseudo-header that ICMPv6 shares with them.
+//! The fields of the UDP header, and the pseudo-header that ICMPv6 shares with it.
 
 use std::net::IpAddr;
-use std::ops::Range;
 
 use super::field::Field;
-use super::ip::Complete;
-use super::page::{Page, Way};
-use super::sum::Cover;
+use super::page::Way;
 use crate::wire::checksum::{pseudo_header_v4, pseudo_header_v6, words};
-use crate::wire::ipv4::UDP;
 use crate::wire::udp::{HEADER, Header};
 
-/// A datagram from its header on.
-pub(super) fn datagram(page: &mut Page, range: Range<usize>, way: Way, complete: Complete) {
-    let bytes = &page.packet[range.clone()];
-    let (header, payload) = match Header::parse(bytes) {
-        Ok(parsed) => parsed,
-        Err(why) => {
-            page.note(format!("No UDP datagram: {why}. The receiver drops it, and tells nobody."));
-            return page.bytes("Bytes", range);
-        }
-    };
-    let at = |from: usize, to: usize| range.start + from..range.start + to;
+/// The fields of a header that begins at byte `start` of the packet.
+pub(super) fn fields(header: &Header, start: usize, summed: bool) -> Vec<Field> {
+    let at = |from: usize, to: usize| start + from..start + to;
     let says = usize::from(header.length);
-    let fields = vec![
+    vec![
         Field::new(at(0, 2), "source port", header.source_port, "which program sent it"),
         Field::new(
             at(2, 4),
@@ -41,34 +29,9 @@ pub(super) fn datagram(page: &mut Page, range: Range<usize>, way: Way, complete:
             at(6, 8),
             "checksum",
             format!("{:04x}", header.checksum),
-            if complete.is_ok() { "worked below" } else { "" },
+            if summed { "worked below" } else { "" },
         ),
-    ];
-    page.header(format!("UDP header, {HEADER} bytes"), fields);
-    let end = range.start + HEADER + payload.len();
-    page.bytes("Payload", range.start + HEADER..end);
-    page.bytes("Behind the datagram's end, ignored", end..range.end);
-    match complete {
-        Ok(()) if says > range.len() => page.note(format!(
-            "Its length says {says} bytes, but {} are there: the receiver drops it, and tells nobody.",
-            range.len()
-        )),
-        Ok(()) => {
-            let cover = Cover {
-                of: "UDP",
-                pseudo: pseudo(way, UDP, says),
-                packet: page.packet,
-                range: range.start..end,
-                header: HEADER,
-                field: range.start + 6,
-                udp: true,
-                ipv6: way.source.is_ipv6(),
-            };
-            page.sum(&cover);
-        }
-        Err("") => {}
-        Err(why) => page.note(why),
-    }
+    ]
 }
 
 /// The pseudo-header's words, and what each of them is.
