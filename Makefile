@@ -3,7 +3,7 @@
 # Where the skips of a test run are counted.
 SKIPS := $(CURDIR)/target/skips.txt
 
-.PHONY: help demo test check bench bless lab-%
+.PHONY: help demo test check bench bless fuzz lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
@@ -12,6 +12,7 @@ help:
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
 	@echo 'make bench    speed, beside minimal programs in C'
+	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
 demo:
 	@scripts/demo
@@ -38,3 +39,11 @@ bench:
 	cargo bench --quiet --bench echo
 	cargo bench --quiet --bench tcp_ping
 	cargo bench --quiet --bench icmp_ping
+
+# Without a sanitizer it needs no nightly toolchain, and safe Rust needs none.
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'first: cargo install cargo-fuzz'; exit 2; }
+	for target in fuzz/fuzz_targets/*.rs; do \
+	    cargo fuzz run --sanitizer none "$$(basename "$$target" .rs)" -- \
+	        -max_total_time=60 -max_len=512 || exit; \
+	done
