@@ -23,6 +23,7 @@
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
 //! | [`explain`] | a packet on a page: every field named, every checksum worked |
+//! | [`capture`] | whole packets with their IP headers, for root |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`clients`] | a server's bounded table of its clients |
@@ -34,6 +35,7 @@
 //! | [`tally`] | what a server tells at its end |
 //! | [`echo`] | comparing, the stop word, and what the echo programs tell |
 
+pub mod capture;
 pub mod cli;
 pub mod clients;
 pub mod clock;

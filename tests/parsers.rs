@@ -73,9 +73,11 @@ impl Packets {
     }
 }
 
+type Parser = fn(&[u8]);
+
 /// Puts so many packets through each of these parsers, a quarter of them in
 /// each of four threads. A panic is told with its packet.
-fn survive(packets: u32, parsers: &[(&str, fn(&[u8]))]) {
+fn survive(packets: u32, parsers: &[(&str, Parser)]) {
     thread::scope(|scope| {
         for seed in 0..4 {
             scope.spawn(move || {

@@ -1,18 +1,14 @@
 //! --explain: requests and replies on pages of their own, with their IP headers where those can be seen.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, UdpSocket};
 
+use socklab::capture::Capture;
 use socklab::endpoint::cause;
 use socklab::explain::{Explain, Page, Teller};
 use socklab::report::Reporter;
-use socklab::sys;
-use socklab::wire::{ipv4, ipv6, udp};
+use socklab::wire::{ipv4, udp};
 
 use crate::spoil::{Spoiler, datagram};
-
-/// A copy of a packet is there at once; on a busy machine, soon.
-const SOON: Duration = Duration::from_millis(200);
 
 /// Explains datagrams, as far as it is asked to.
 pub struct Dissector<'a> {
@@ -20,8 +16,7 @@ pub struct Dissector<'a> {
     own: SocketAddr,
     server: SocketAddr,
     /// Sees whole packets, and is for root.
-    capture: Option<UdpSocket>,
-    buffer: Vec<u8>,
+    capture: Option<Capture>,
 }
 
 impl<'a> Dissector<'a> {
@@ -35,9 +30,8 @@ impl<'a> Dissector<'a> {
     ) -> Result<Dissector<'a>, String> {
         let own = socket.local_addr().map_err(|why| format!("no own address: {}", cause(&why)))?;
         // Without the privilege, the pages begin with the UDP header.
-        let capture = wanted.and_then(|_| sys::capture().ok());
-        let buffer = if capture.is_some() { vec![0; 65_536 + ipv6::HEADER] } else { Vec::new() };
-        Ok(Dissector { teller: Teller::new(reporter, wanted), own, server, capture, buffer })
+        let capture = wanted.and_then(|_| Capture::open());
+        Ok(Dissector { teller: Teller::new(reporter, wanted), own, server, capture })
     }
 
     /// A request that was sent, with a wrong bit if there is a spoiler.
@@ -73,53 +67,24 @@ impl<'a> Dissector<'a> {
         to: SocketAddr,
         datagram: &[u8],
     ) {
-        match self.captured(from.ip(), to.ip(), datagram) {
-            Some(length) => {
-                let page = Page::ip_packet(&self.buffer[..length]);
-                self.teller.page(&format!("{title}:"), way, seq, &page);
+        let capture = self.capture.as_mut();
+        let packet = capture.and_then(|capture| {
+            capture.find(ipv4::UDP, from.ip(), to.ip(), |found| alike(found, datagram))
+        });
+        match packet {
+            Some(packet) => {
+                self.teller.page(&format!("{title}:"), way, seq, &Page::ip_packet(packet));
             }
             None => {
                 let page = Page::udp_datagram(from, to, datagram);
-                let title = format!(
-                    "{title}:\n(its UDP header worked out anew from addresses, ports and payload)"
-                );
-                self.teller.page(&title, way, seq, &page);
+                let how = "its UDP header worked out anew from addresses, ports and payload";
+                self.teller.page(&format!("{title}:\n({how})"), way, seq, &page);
             }
         }
         if !self.teller.listens() {
             self.capture = None;
         }
     }
-
-    /// Looks for the packet that carries this datagram among those captured;
-    /// gives its length in the buffer.
-    fn captured(&mut self, from: IpAddr, to: IpAddr, datagram: &[u8]) -> Option<usize> {
-        let capture = self.capture.as_ref()?;
-        let until = Instant::now() + SOON;
-        loop {
-            let patience = until.saturating_duration_since(Instant::now());
-            let packet = sys::receive_packet(capture, &mut self.buffer, patience).ok()?;
-            let found = upper(&self.buffer[..packet.length]);
-            let carries = found.is_some_and(|(source, destination, bytes)| {
-                (source, destination) == (from, to) && alike(bytes, datagram)
-            });
-            if carries && !packet.cut {
-                return Some(packet.length);
-            }
-        }
-    }
-}
-
-/// A packet's addresses, and its datagram if it is a UDP packet.
-fn upper(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    if let Ok((header, payload)) = ipv4::Header::parse(packet) {
-        let whole = header.protocol == ipv4::UDP && header.fragment_offset == 0;
-        return whole.then_some((header.source.into(), header.destination.into(), payload));
-    }
-    let (header, payload) = ipv6::Header::parse(packet).ok()?;
-    let (protocol, rest) = header.upper_layer(payload)?;
-    let addresses = (header.source.into(), header.destination.into());
-    (protocol == ipv4::UDP).then_some((addresses.0, addresses.1, rest))
 }
 
 /// Whether two datagrams are the same but for the checksum, which the kernel
