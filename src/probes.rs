@@ -187,6 +187,21 @@ impl Probes {
         Some(seq)
     }
 
+    /// Enters an error that says which probe it answers. False if that probe
+    /// is unknown, or has its fate already.
+    pub fn failed(&mut self, seq: u64) -> bool {
+        let Some(fate) = self.index(seq).map(|index| self.table[index].fate) else {
+            return false;
+        };
+        if !matches!(fate, Fate::Waiting | Fate::Lost) {
+            return false;
+        }
+        self.no_longer_lost(fate);
+        self.decide(seq, Fate::Refused);
+        self.counts.errors += 1;
+        true
+    }
+
     /// Enters the probe [`next_seq`](Probes::next_seq) as one that the
     /// operating system would not send.
     pub fn not_sent(&mut self, now: Instant, stamp: Timestamp) -> u64 {
@@ -315,6 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn an_error_for_a_certain_probe_is_entered_once_even_after_its_timeout() {
+        let mut probes = probes(3, 2 * SECOND);
+        assert_eq!(probes.timed_out(Instant::now()), Some(1));
+        assert!(probes.failed(1) && probes.failed(3));
+        assert!(!probes.failed(1) && !probes.failed(4) && !probes.failed(0));
+        assert_eq!((probes.counts.errors, probes.counts.lost), (2, 0));
+        assert!(matches!(probes.answered(2, &now()), Answer::Late(_)));
+        assert!(!probes.failed(2));
+    }
+
+    #[test]
     fn a_corrupt_reply_ends_its_probe() {
         let mut probes = probes(1, Duration::ZERO);
         assert!(matches!(probes.answered_wrongly(1, &now()), Answer::Corrupt(_)));
@@ -353,7 +379,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_probe_has_exactly_one_fate(steps in prop::collection::vec((0u8..6, 0u64..12), 0..100)) {
+        fn every_probe_has_exactly_one_fate(steps in prop::collection::vec((0u8..7, 0u64..12), 0..100)) {
             let mut probes = Probes::new(SECOND);
             for (step, seq) in steps {
                 match step {
@@ -361,6 +387,7 @@ mod tests {
                     2 => { probes.answered(seq, &now()); }
                     3 => { probes.answered_wrongly(seq, &now()); }
                     4 => { probes.refused(); }
+                    5 => { probes.failed(seq); }
                     _ => { probes.timed_out(Instant::now() + 2 * SECOND); }
                 }
                 let waiting = probes.table.iter().filter(|probe| probe.fate == Fate::Waiting);
