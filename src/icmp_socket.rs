@@ -1,7 +1,8 @@
 //! Opening an ICMP socket, raw or datagram, and what to do where neither is allowed.
 //!
-//! A raw socket receives every ICMP message that reaches the host, and sends
-//! what it is given; it is for root, or a program with CAP_NET_RAW. A datagram
+//! A raw socket receives every ICMP message that reaches the host (this one
+//! has the kernel keep back what is neither an error nor a reply to it), and
+//! sends what it is given; it is for root, or a program with CAP_NET_RAW. A datagram
 //! socket (Linux, and macOS) sends echo requests only, under an identifier that
 //! the kernel chooses, and receives the replies to those alone. On Linux
 //! `net.ipv4.ping_group_range` says which groups may have one, for both
@@ -9,7 +10,7 @@
 
 use std::fs;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rand::TryRng;
@@ -58,13 +59,28 @@ impl IcmpSocket {
     /// # Errors
     /// One line for a person: neither is allowed, and each mend.
     pub fn open(version: Version) -> Result<IcmpSocket, String> {
-        let raw = match IcmpSocket::open_kind(version, Kind::Raw) {
+        let any: IpAddr = match version {
+            Version::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Version::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        IcmpSocket::open_at(SocketAddr::new(any, 0))
+    }
+
+    /// The same, to send from one of this host's addresses. The port is 0.
+    ///
+    /// # Errors
+    /// One line for a person; also that this is no address of this host's.
+    pub fn open_at(own: SocketAddr) -> Result<IcmpSocket, String> {
+        let raw = match IcmpSocket::open_kind(own, Kind::Raw) {
             Ok(socket) => return Ok(socket),
             Err(why) => why,
         };
-        IcmpSocket::open_kind(version, Kind::Datagram).map_err(|datagram| {
-            let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
-            if refused.contains(&raw.kind()) {
+        let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
+        IcmpSocket::open_kind(own, Kind::Datagram).map_err(|datagram| {
+            if [&raw, &datagram].iter().any(|why| why.kind() == io::ErrorKind::AddrNotAvailable) {
+                let own = own.ip();
+                format!("cannot send from {own}: no address of this machine's (see: ip addr)")
+            } else if refused.contains(&raw.kind()) {
                 privileges(&datagram)
             } else {
                 format!("cannot open a raw ICMP socket: {}", cause(&raw))
@@ -76,7 +92,8 @@ impl IcmpSocket {
     ///
     /// # Errors
     /// Those of socket(2) and bind(2): `PermissionDenied` without the privilege.
-    pub fn open_kind(version: Version, kind: Kind) -> io::Result<IcmpSocket> {
+    pub fn open_kind(own: SocketAddr, kind: Kind) -> io::Result<IcmpSocket> {
+        let version = Version::of(own.ip());
         let (domain, protocol) = match version {
             Version::V4 => (Domain::IPV4, Protocol::ICMPV4),
             Version::V6 => (Domain::IPV6, Protocol::ICMPV6),
@@ -89,17 +106,16 @@ impl IcmpSocket {
         let socket: UdpSocket = socket.into();
         let kernel_stamps = sys::stamp_arrivals(&socket);
         sys::show_ttl(&socket, version);
+        // Bound, a datagram socket has its identifier, as if it were a port.
+        socket2::SockRef::from(&socket).bind(&own.into())?;
         let identifier = match kind {
             // Two programs with the same one would see each other's replies.
-            Kind::Raw => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
+            Kind::Raw => {
+                let drawn = SysRng.try_next_u32().map_err(io::Error::other)? as u16;
+                sys::only_replies_and_errors(&socket, version, drawn);
+                drawn
+            }
             Kind::Datagram => {
-                let any = match version {
-                    Version::V4 => "0.0.0.0:0",
-                    Version::V6 => "[::]:0",
-                };
-                // Bound, the socket has its identifier, as if it were a port.
-                let any: std::net::SocketAddr = any.parse().map_err(io::Error::other)?;
-                socket2::SockRef::from(&socket).bind(&any.into())?;
                 sys::queue_errors(&socket, version);
                 socket.local_addr()?.port()
             }
@@ -112,7 +128,14 @@ impl IcmpSocket {
     /// # Errors
     /// Those of [`sys::receive_packet`].
     pub fn receive<'a>(&self, buffer: &'a mut [u8], timeout: Duration) -> io::Result<Received<'a>> {
-        let mut packet = sys::receive_packet(&self.socket, buffer, timeout)?;
+        // On loopback the reply is there as soon as the request is sent: then
+        // there is nothing to wait for.
+        let mut packet = match sys::take_packet(&self.socket, buffer) {
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                sys::receive_packet(&self.socket, buffer, timeout)?
+            }
+            taken => taken?,
+        };
         let bytes = &buffer[..packet.length];
         // Raw IPv4 reads begin with the IP header, all others with the message.
         if (self.version, self.kind) == (Version::V4, Kind::Raw)

@@ -15,6 +15,8 @@ use crate::stats::{Counts, Rtts};
 pub enum Event<'a> {
     /// A reply came; `answer` says whether in time, late, twice, or spoilt.
     Answer { seq: u64, answer: Answer, bytes: usize, ttl: Option<u8> },
+    /// As an answer that is corrupt, where more can be said than that.
+    Corrupt { seq: u64, rtt: Duration, bytes: usize, ttl: Option<u8>, what: &'a str },
     /// No reply came within the timeout.
     Timeout { seq: u64, after: Duration },
     /// An ICMP error came in place of a reply.
@@ -44,6 +46,17 @@ pub struct Extra {
     pub fields: Map<String, Value>,
 }
 
+/// Whose words the text has; the JSON is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Words {
+    Ours,
+    /// Those of iputils' `ping`, which heads its statistics with the host as
+    /// it was typed.
+    Pings {
+        host: String,
+    },
+}
+
 /// Writes events to stdout, as text or as JSON lines.
 #[derive(Debug)]
 pub struct Reporter {
@@ -52,12 +65,21 @@ pub struct Reporter {
     pub quiet: bool,
     /// Whom the probes are sent to, as it is to be shown.
     pub target: String,
+    words: Words,
     painter: Painter,
 }
 
 impl Reporter {
     pub fn new(json: bool, quiet: bool, target: &str) -> Reporter {
-        Reporter { json, quiet, target: target.to_string(), painter: Painter::for_stdout() }
+        let painter = Painter::for_stdout();
+        Reporter { json, quiet, target: target.to_string(), words: Words::Ours, painter }
+    }
+
+    /// In `ping`'s words, for who has read those a thousand times; `host` as it
+    /// was typed.
+    pub fn in_pings_words(json: bool, quiet: bool, host: &str, target: &str) -> Reporter {
+        let words = Words::Pings { host: host.to_string() };
+        Reporter { words, ..Reporter::new(json, quiet, target) }
     }
 
     /// The first line: `text` for a person, or the event `start`.
@@ -90,10 +112,15 @@ impl Reporter {
     }
 
     fn text(&self, event: &Event) -> (Option<Colour>, String) {
+        // ping's name for the sequence number, and ours.
+        let number = if self.words == Words::Ours { "seq" } else { "icmp_seq" };
+        let head = |seq, bytes, ttl: &Option<u8>| {
+            let ttl = ttl.map_or(String::new(), |ttl| format!(" ttl={ttl}"));
+            format!("{bytes} bytes from {}: {number}={seq}{ttl}", self.target)
+        };
         match event {
             Event::Answer { seq, answer, bytes, ttl } => {
-                let ttl = ttl.map_or(String::new(), |ttl| format!(" ttl={ttl}"));
-                let head = format!("{bytes} bytes from {}: seq={seq}{ttl}", self.target);
+                let head = head(seq, bytes, ttl);
                 match answer {
                     Answer::Reply(rtt) => (None, format!("{head} time={:.3} ms", ms(*rtt))),
                     Answer::Late(rtt) => {
@@ -111,18 +138,29 @@ impl Reporter {
                     Answer::Foreign => (Some(Colour::Dim), format!("{head} (no such request)")),
                 }
             }
+            Event::Corrupt { seq, rtt, bytes, ttl, what } => {
+                let head = head(seq, bytes, ttl);
+                let text = format!("{head} time={:.3} ms (corrupt: {what})", ms(*rtt));
+                (Some(Colour::Red), text)
+            }
             Event::Timeout { seq, after } => (
                 Some(Colour::Yellow),
-                format!("no reply to seq={seq} within {}", show_duration(*after)),
+                format!("no reply to {number}={seq} within {}", show_duration(*after)),
             ),
             Event::IcmpError { seq, kind, code, meaning, from } => {
                 let from = from.unwrap_or(&self.target);
-                let text =
-                    format!("from {from}: seq={seq} {meaning} (ICMP type {kind}, code {code})");
+                let text = match self.words {
+                    Words::Ours => {
+                        format!("from {from}: seq={seq} {meaning} (ICMP type {kind}, code {code})")
+                    }
+                    Words::Pings { .. } => {
+                        format!("From {from} icmp_seq={seq} {meaning} (type {kind}, code {code})")
+                    }
+                };
                 (Some(Colour::Red), text)
             }
             Event::NotSent { seq, why } => {
-                (Some(Colour::Red), format!("seq={seq} could not be sent: {why}"))
+                (Some(Colour::Red), format!("{number}={seq} could not be sent: {why}"))
             }
             Event::Foreign { packet } => {
                 let (bytes, from) = (packet.len(), &self.target);
@@ -155,6 +193,13 @@ impl Reporter {
                 if let Some(ttl) = ttl {
                     fields["ttl"] = json!(ttl);
                 }
+                fields
+            }
+            Event::Corrupt { seq, rtt, bytes, ttl, what } => {
+                let answer = Answer::Corrupt(*rtt);
+                let answer = Event::Answer { seq: *seq, answer, bytes: *bytes, ttl: *ttl };
+                let mut fields = self.json(&answer);
+                fields["what"] = json!(what);
                 fields
             }
             Event::Timeout { seq, after } => {
@@ -207,8 +252,16 @@ impl Reporter {
             }
             return output::line(&event.to_string());
         }
-        output::line(&format!("\n--- {} {protocol} statistics ---", self.target));
-        output::line(&format!("{}, time {:.0} ms", counts_text(counts), ms(took)));
+        let (whose, counted) = match &self.words {
+            Words::Ours => {
+                (&self.target, format!("{}, time {:.0} ms", counts_text(counts), ms(took)))
+            }
+            Words::Pings { host } => {
+                (host, format!("{}, time {:.0}ms", pings_counts_text(counts), ms(took).floor()))
+            }
+        };
+        output::line(&format!("\n--- {whose} {protocol} statistics ---"));
+        output::line(&counted);
         for line in rtt_text(rtts) {
             output::line(&line);
         }
@@ -260,6 +313,38 @@ fn counts_text(counts: &Counts) -> String {
         words.push(format!("{} loss", percent(loss)));
     }
     words.join(", ")
+}
+
+/// `10 packets transmitted, 7 received, +1 duplicates, 30% packet loss`, in
+/// ping's words and order; what ping does not tell apart stands behind its own.
+fn pings_counts_text(counts: &Counts) -> String {
+    let mut words = vec![
+        format!("{} packets transmitted", counts.sent),
+        format!("{} received", counts.received),
+    ];
+    for (count, name) in [
+        (counts.duplicates, "duplicates"),
+        (counts.corrupt, "corrupted"),
+        (counts.errors, "errors"),
+        (counts.late, "late"),
+        (counts.foreign, "foreign"),
+        (counts.waiting(), "still under way"),
+    ] {
+        if count > 0 {
+            words.push(format!("+{count} {name}"));
+        }
+    }
+    if let Some(loss) = counts.loss() {
+        words.push(format!("{}% packet loss", six_digits(100.0 * loss)));
+    }
+    words.join(", ")
+}
+
+/// As C's `%g` has it: six digits, no zeros behind them. `33.3333`, `100`, `0`.
+fn six_digits(percent: f64) -> String {
+    let before = if percent < 1.0 { 0 } else { percent.log10() as usize + 1 };
+    let text = format!("{percent:.*}", 6usize.saturating_sub(before));
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 fn rtt_text(rtts: &Rtts) -> Vec<String> {
@@ -364,6 +449,49 @@ mod tests {
         for (event, text, json) in cases {
             assert_eq!(reporter().text(&event).1, text);
             assert_eq!(reporter().json(&event), json);
+        }
+    }
+
+    #[test]
+    fn in_pings_words_it_reads_as_ping_prints_it() {
+        let reporter = Reporter::in_pings_words(false, false, "localhost", "127.0.0.1");
+        let rtt = Duration::from_micros(34);
+        let answer = Answer::Reply(rtt);
+        let error = ("Destination Host Unreachable", Some("10.0.0.1"));
+        for (event, text) in [
+            (
+                Event::Answer { seq: 1, answer, bytes: 64, ttl: Some(64) },
+                "64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=0.034 ms",
+            ),
+            (
+                Event::Corrupt { seq: 2, rtt, bytes: 8, ttl: None, what: "bad checksum" },
+                "8 bytes from 127.0.0.1: icmp_seq=2 time=0.034 ms (corrupt: bad checksum)",
+            ),
+            (
+                Event::IcmpError { seq: 3, kind: 3, code: 1, meaning: error.0, from: error.1 },
+                "From 10.0.0.1 icmp_seq=3 Destination Host Unreachable (type 3, code 1)",
+            ),
+        ] {
+            assert_eq!(reporter.text(&event).1, text);
+        }
+        let counts = Counts { sent: 3, received: 2, errors: 1, duplicates: 4, ..Counts::default() };
+        let text =
+            "3 packets transmitted, 2 received, +4 duplicates, +1 errors, 33.3333% packet loss";
+        assert_eq!(pings_counts_text(&counts), text);
+    }
+
+    #[test]
+    fn per_cent_have_the_six_digits_that_ping_gives_them() {
+        for (percent, text) in [
+            (0.0, "0"),
+            (100.0, "100"),
+            (30.0, "30"),
+            (100.0 / 3.0, "33.3333"),
+            (200.0 / 3.0, "66.6667"),
+            (1.0 / 3.0, "0.333333"),
+            (0.002, "0.002"),
+        ] {
+            assert_eq!(six_digits(percent), text);
         }
     }
 

@@ -11,20 +11,28 @@ use super::{Packet, QueuedError};
 use crate::wire::icmp::Version;
 use crate::wire::icmp_error::Problem;
 
-/// Asks for something that is switched on by an int of 1.
-fn switch_on(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int) -> bool {
-    let on: libc::c_int = 1;
-    // SAFETY: the option's value is an int, and `on` outlives the call.
+/// Sets an option whose value is an int. True if it is set.
+pub(super) fn set_int(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> bool {
+    // SAFETY: the option's value is an int, and `value` outlives the call.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast(),
-            mem::size_of_val(&on) as libc::socklen_t,
+            (&raw const value).cast(),
+            mem::size_of_val(&value) as libc::socklen_t,
         )
     };
     result == 0
+}
+
+fn switch_on(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int) -> bool {
+    set_int(socket, level, option, 1)
 }
 
 /// Asks the kernel to stamp each datagram on arrival (socket(7),
@@ -78,6 +86,14 @@ pub fn receive_packet(
         0 => return Err(io::ErrorKind::WouldBlock.into()),
         _ => {}
     }
+    take_packet(socket, buffer)
+}
+
+/// Reads a packet if one is there already.
+///
+/// # Errors
+/// As those of [`receive_packet`].
+pub fn take_packet(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Packet> {
     let message = Message::read(socket.as_raw_fd(), buffer, libc::MSG_DONTWAIT)?;
     Ok(Packet {
         length: message.length,

@@ -15,9 +15,16 @@ mod linux;
 pub use linux::receive;
 
 #[cfg(target_os = "linux")]
+mod linux_icmp;
+#[cfg(target_os = "linux")]
+pub use linux_icmp::{forbid_fragments, is_root, is_too_long, only_replies_and_errors, path_mtu};
+
+#[cfg(target_os = "linux")]
 mod linux_message;
 #[cfg(target_os = "linux")]
-pub use linux_message::{next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals};
+pub use linux_message::{
+    next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals, take_packet,
+};
 
 #[cfg(target_os = "linux")]
 mod linux_path;
@@ -38,6 +45,13 @@ pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, 
 mod portable_path;
 #[cfg(not(target_os = "linux"))]
 pub use portable_path::{forbid_fragments, name_of};
+
+#[cfg(not(target_os = "linux"))]
+mod portable_icmp;
+#[cfg(not(target_os = "linux"))]
+pub use portable_icmp::{
+    forbid_fragments, is_root, is_too_long, only_replies_and_errors, path_mtu, take_packet,
+};
 
 #[cfg(not(target_os = "linux"))]
 mod portable_tcp;

@@ -1,0 +1,155 @@
+//! The command line, and what is wrong with it before a socket is opened.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Parser;
+use socklab::cli;
+use socklab::endpoint::{Endpoint, FamilyArgs};
+use socklab::sys;
+use socklab::wire::icmp::{HEADER, Version};
+use socklab::wire::ipv4;
+
+use crate::NAME;
+
+/// Ping a host with ICMP echo requests
+#[derive(Parser)]
+#[command(version, name = NAME)]
+pub struct Args {
+    /// Whom to ping: a name or an address, `fe80::1%eth0` with its interface
+    pub host: Endpoint,
+    /// Send so many requests; 0 goes on until Ctrl-C
+    #[arg(short = 'n', long, default_value = "10", value_parser = cli::count, allow_negative_numbers = true)]
+    pub count: u64,
+    /// Send one every so often; 0 sends each when the last is answered or timed out
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = cli::duration, allow_negative_numbers = true)]
+    pub interval: Duration,
+    /// Wait so long for a reply
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    pub timeout: Duration,
+    /// Carry so many bytes, behind the 8 of the ICMP header
+    #[arg(short, long, value_name = "BYTES", default_value = "56", allow_negative_numbers = true)]
+    pub size: usize,
+    /// Let the request pass so many routers
+    #[arg(short, long, value_parser = clap::value_parser!(u8).range(1..), allow_negative_numbers = true)]
+    pub ttl: Option<u8>,
+    /// Fill requests with these bytes, 1 to 16 of them in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = pattern)]
+    pub pattern: Option<Pattern>,
+    /// Forbid fragments: a packet too large is answered with the size that is not
+    #[arg(long)]
+    pub df: bool,
+    /// Send through this interface, or from this address
+    #[arg(long, value_name = "NAME_OR_ADDRESS")]
+    pub interface: Option<Interface>,
+    /// Show only the summary
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the distribution of the RTTs
+    #[arg(long)]
+    pub histogram: bool,
+    #[command(flatten)]
+    pub family: FamilyArgs,
+}
+
+impl Args {
+    /// The address that is to be pinged; its port is 0.
+    ///
+    /// # Errors
+    /// One line: it does not resolve, or is no single host's.
+    pub fn target(&self) -> Result<SocketAddr, String> {
+        if let Some(port) = self.host.port {
+            return Err(format!("ICMP has no ports: leave out :{port}"));
+        }
+        let mut target = self.host.resolve(0, self.family.wanted())?;
+        // ::ffff:192.0.2.1 is an IPv4 address in IPv6's clothes.
+        target.set_ip(target.ip().to_canonical());
+        if target.ip().is_multicast() {
+            return Err(format!("{} is a group of hosts; give the address of one", target.ip()));
+        }
+        if let SocketAddr::V6(v6) = target
+            && v6.ip().is_unicast_link_local()
+            && v6.scope_id() == 0
+            && self.interface.is_none()
+        {
+            let ip = v6.ip();
+            return Err(format!(
+                "every interface has its own {ip}: say which, as in {ip}%eth0 (see: ip -6 addr)"
+            ));
+        }
+        Ok(target)
+    }
+
+    /// # Errors
+    /// One line: no packet holds so much, or nobody allows so many.
+    pub fn check(&self, target: SocketAddr) -> Result<(), String> {
+        // An IP packet has 65,535 bytes at most; IPv6 does not count its header among them.
+        let (version, headers) = match Version::of(target.ip()) {
+            Version::V4 => ("IPv4", ipv4::HEADER + HEADER),
+            Version::V6 => ("IPv6", HEADER),
+        };
+        let largest = usize::from(u16::MAX) - headers;
+        if self.size > largest {
+            let size = self.size;
+            return Err(format!(
+                "--size {size} is too large: an echo request over {version} carries at most \
+                 {largest} bytes"
+            ));
+        }
+        // Loopback harms nobody but this machine itself.
+        let gentle = self.interval >= LEAST_INTERVAL || target.ip().is_loopback();
+        if !gentle && !sys::is_root() {
+            return Err(format!(
+                "--interval {} is for root alone, unless the target is loopback: so many packets \
+                 could do harm; give 2ms or more, or use sudo",
+                cli::show_duration(self.interval)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Shorter ones are for root, as with `ping`.
+const LEAST_INTERVAL: Duration = Duration::from_millis(2);
+
+/// The bytes with which a request is filled up.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Vec<u8>);
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    let spelling = "a pattern is 1 to 16 bytes, two hexadecimal digits each: ff, or 0f1e2d";
+    let digits = text.as_bytes();
+    let hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
+    if !hexadecimal || digits.len() % 2 == 1 || !(2..=32).contains(&digits.len()) {
+        return Err(spelling.to_string());
+    }
+    let value = |digit: u8| (digit as char).to_digit(16).unwrap_or(0) as u8;
+    let bytes = digits.chunks(2).map(|pair| 16 * value(pair[0]) + value(pair[1])).collect();
+    Ok(Pattern(bytes))
+}
+
+/// Where packets leave this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interface {
+    Name(String),
+    Address(SocketAddr),
+}
+
+impl FromStr for Interface {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Interface, String> {
+        let digits = |c: char| c.is_ascii_digit() || c == '.';
+        if !text.contains(':') && !text.chars().all(digits) {
+            return Ok(Interface::Name(text.to_string()));
+        }
+        // With its scope, which only the resolver reads: fe80::2%eth0. It is an
+        // address, so that no name server is asked.
+        let found = (text, 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+        found.map(Interface::Address).ok_or("neither an interface's name nor an address".into())
+    }
+}

@@ -1,0 +1,199 @@
+//! Ping: sends ICMP echo requests made by hand, and times the replies.
+//!
+//! ```text
+//! sudo cargo run -q --bin icmp_ping -- 192.0.2.7
+//! cargo build -q && unshare -rn sh -c 'ip link set lo up; target/debug/icmp_ping 127.0.0.1'
+//! ```
+//!
+//! You see what `ping` shows, and each request's fate: reply, late, lost,
+//! corrupt, or an ICMP error, which one, and from whom. Sheet: labs/05-icmp-ping.md.
+//!
+//! New here: no port and no server of ours. The program writes the ICMP header
+//! itself, checksum and all, and gives it to a raw socket, which also receives
+//! what was meant for others; so it needs a privilege, and a good look at every
+//! message before it takes it for its own.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::clock::Arrival;
+use socklab::endpoint::cause;
+use socklab::icmp_socket::{IcmpSocket, Kind};
+use socklab::probes::Probes;
+use socklab::report::{Event, Reporter};
+use socklab::sys;
+use socklab::wire::icmp::{Body, Echo, Message, Version};
+
+use crate::args::{Args, Interface};
+use crate::payload::Payload;
+use crate::replies::Sent;
+
+mod args;
+mod path;
+mod payload;
+mod replies;
+mod tell;
+
+const NAME: &str = "icmp_ping";
+
+/// A time for people stands in no request.
+const NO_STAMP: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    let target = args.target()?;
+    args.check(target)?;
+    let version = Version::of(target.ip());
+    let route = path::route(target, args.interface.as_ref())?;
+    let icmp = match args.interface {
+        Some(Interface::Address(own)) => IcmpSocket::open_at(own)?,
+        _ => IcmpSocket::open(version)?,
+    };
+    path::set_options(&icmp.socket, version, args)?;
+    let pattern = args.pattern.as_ref().map(|pattern| pattern.0.as_slice());
+    let mut sent = Sent {
+        target,
+        identifier: icmp.identifier,
+        probes: Probes::new(args.timeout),
+        payload: Payload::new(args.size, pattern)?,
+    };
+    cli::stop_on_ctrl_c()?;
+
+    let host = args.host.to_string();
+    let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target));
+    tell::start(&reporter, args, &icmp);
+    let mut request = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    let began = Instant::now();
+    let mut next_send = began;
+    let mut trouble = None;
+
+    while !cli::stopping() {
+        let now = Instant::now();
+        let all_sent = args.count != 0 && sent.probes.counts.sent == args.count;
+        let waiting = sent.probes.next_timeout().is_some();
+        if all_sent && !waiting {
+            break;
+        }
+
+        // Without an interval, the next one goes out when none is waiting.
+        let free = !waiting || !args.interval.is_zero();
+        if free && now >= next_send && !all_sent {
+            let seq = sent.probes.next_seq();
+            // The header has 16 bits for the number: after 65,535 comes 0.
+            let sequence = seq as u16;
+            let payload = sent.payload.of(seq);
+            Echo { identifier: icmp.identifier, sequence, payload }.emit(
+                version,
+                version.echo_request(),
+                &mut request,
+            );
+            let sending = Instant::now();
+            match icmp.socket.send_to(&request, target) {
+                Ok(_) => sent.probes.sent(sending, NO_STAMP),
+                // The error of an earlier request; this one was not sent, and
+                // has its turn again.
+                Err(_) if errors_were_queued(&icmp, &mut buffer, &mut sent, &reporter) => continue,
+                Err(why) => {
+                    let seq = sent.probes.not_sent(sending, NO_STAMP);
+                    let why = not_sent(&why, &route, version);
+                    reporter.event(&Event::NotSent { seq, why: &why });
+                    // What fails at once would fail a million times a second.
+                    next_send = now + LOOK_UP;
+                }
+            }
+            // Ticks that were missed, by a laptop asleep, are not made up for.
+            next_send = (next_send + args.interval).max(now);
+        }
+
+        // Wait for a message, but not beyond the next thing to do.
+        let mut until = now + LOOK_UP;
+        if let Some(timeout) = sent.probes.next_timeout() {
+            until = until.min(timeout);
+        }
+        if !all_sent && next_send > now {
+            until = until.min(next_send);
+        }
+        let asked = Instant::now();
+        let patience = until.saturating_duration_since(asked);
+        match icmp.receive(&mut buffer, patience) {
+            Ok(received) => {
+                let arrival = Arrival::new(received.packet.stamp);
+                let from = received.packet.from.map_or(target.ip(), |from| from.ip());
+                let finding = sent.find(&received, from, &arrival);
+                tell::finding(&reporter, &finding, &received, from);
+            }
+            Err(why) => match why.kind() {
+                // Nothing is left to read: what is due by now did not come.
+                ErrorKind::WouldBlock => {
+                    while let Some(seq) = sent.probes.timed_out(asked) {
+                        reporter.event(&Event::Timeout { seq, after: args.timeout });
+                    }
+                }
+                ErrorKind::Interrupted => {}
+                _ if errors_were_queued(&icmp, &mut buffer, &mut sent, &reporter) => {}
+                _ => {
+                    trouble = Some(format!("cannot receive from {}: {}", host, cause(&why)));
+                    break;
+                }
+            },
+        }
+    }
+
+    let probes = &sent.probes;
+    reporter.summary("ping", &probes.counts, &probes.rtts, began.elapsed(), args.histogram);
+    let answered = probes.counts.received + probes.counts.late;
+    match trouble {
+        Some(why) => Err(why),
+        None if answered > 0 => Ok(Exit::Ok),
+        None => Ok(Exit::NoReply),
+    }
+}
+
+/// Takes the ICMP errors that the kernel keeps for a datagram socket; a raw one
+/// receives them as messages. False if there were none.
+fn errors_were_queued(
+    icmp: &IcmpSocket,
+    buffer: &mut [u8],
+    sent: &mut Sent,
+    reporter: &Reporter,
+) -> bool {
+    let mut any = false;
+    while icmp.kind == Kind::Datagram
+        && let Ok(Some(error)) = sys::next_error(&icmp.socket, buffer)
+    {
+        // Errors of this machine's own are told by `send` itself.
+        if let Some(problem) = error.problem
+            && let Ok(request) = Message::parse(icmp.version, &buffer[..error.length])
+            && let Body::EchoRequest(echo) = request.body
+        {
+            any = true;
+            let finding = sent.failed(echo.sequence, echo.payload, problem);
+            tell::error(reporter, &finding, error.from);
+        }
+    }
+    any
+}
+
+/// Why a request was not sent, in a few words.
+fn not_sent(why: &io::Error, route: &UdpSocket, version: Version) -> String {
+    match sys::path_mtu(route, version) {
+        Some(mtu) if sys::is_too_long(why) => format!("{}, mtu={mtu}", cause(why)),
+        _ => cause(why),
+    }
+}
+
+/// An address without its port, which ICMP does not have.
+fn shown(target: SocketAddr) -> String {
+    match target {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+        _ => target.ip().to_string(),
+    }
+}
