@@ -67,7 +67,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     cli::stop_on_ctrl_c()?;
 
     let host = args.host.to_string();
-    let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target));
+    let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target, &host));
     tell::start(&reporter, args, &icmp);
     let mut request = Vec::new();
     let mut buffer = vec![0; 65_536];
@@ -190,10 +190,11 @@ fn not_sent(why: &io::Error, route: &UdpSocket, version: Version) -> String {
     }
 }
 
-/// An address without its port, which ICMP does not have.
-fn shown(target: SocketAddr) -> String {
-    match target {
-        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
-        _ => target.ip().to_string(),
+/// An address without its port, which ICMP does not have, but with the name of
+/// its interface where one was typed.
+fn shown(target: SocketAddr, host: &str) -> String {
+    match host.split_once('%') {
+        Some((_, interface)) => format!("{}%{interface}", target.ip()),
+        None => target.ip().to_string(),
     }
 }
