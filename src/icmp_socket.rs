@@ -11,7 +11,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -130,12 +130,43 @@ impl IcmpSocket {
     pub fn receive<'a>(&self, buffer: &'a mut [u8], timeout: Duration) -> io::Result<Received<'a>> {
         // On loopback the reply is there as soon as the request is sent: then
         // there is nothing to wait for.
-        let mut packet = match sys::take_packet(&self.socket, buffer) {
+        let packet = match sys::take_packet(&self.socket, buffer) {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
                 sys::receive_packet(&self.socket, buffer, timeout)?
             }
             taken => taken?,
         };
+        Ok(self.unwrapped(packet, buffer))
+    }
+
+    /// The same, but looks again and again instead of sleeping: a processor
+    /// that sleeps for milliseconds takes longer for the next request, which
+    /// the network cannot be blamed for. `ping` does so too.
+    ///
+    /// # Errors
+    /// Those of [`sys::receive_packet`].
+    pub fn receive_awake<'a>(
+        &self,
+        buffer: &'a mut [u8],
+        timeout: Duration,
+    ) -> io::Result<Received<'a>> {
+        let began = Instant::now();
+        let packet = loop {
+            match sys::take_packet(&self.socket, buffer) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                    if began.elapsed() >= timeout {
+                        return Err(why);
+                    }
+                    std::thread::yield_now();
+                }
+                taken => break taken?,
+            }
+        };
+        Ok(self.unwrapped(packet, buffer))
+    }
+
+    /// The message in a packet, without the IP header.
+    fn unwrapped<'a>(&self, mut packet: Packet, buffer: &'a [u8]) -> Received<'a> {
         let bytes = &buffer[..packet.length];
         // Raw IPv4 reads begin with the IP header, all others with the message.
         if (self.version, self.kind) == (Version::V4, Kind::Raw)
@@ -143,9 +174,9 @@ impl IcmpSocket {
         {
             packet.ttl = Some(header.ttl);
             let ip_header = Some(&bytes[..header.length()]);
-            return Ok(Received { message, ip_header, packet });
+            return Received { message, ip_header, packet };
         }
-        Ok(Received { message: bytes, ip_header: None, packet })
+        Received { message: bytes, ip_header: None, packet }
     }
 }
 

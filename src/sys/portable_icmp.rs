@@ -34,10 +34,14 @@ pub fn is_root() -> bool {
     true
 }
 
-/// Reads a packet if one is there already: here one has to wait for it.
+/// Reads a packet if one is there already.
 ///
 /// # Errors
-/// `WouldBlock`, always.
-pub fn take_packet(_socket: &UdpSocket, _buffer: &mut [u8]) -> io::Result<Packet> {
-    Err(io::ErrorKind::WouldBlock.into())
+/// As those of [`receive_packet`](super::receive_packet).
+pub fn take_packet(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Packet> {
+    socket.set_nonblocking(true)?;
+    let taken = socket.recv_from(buffer);
+    socket.set_nonblocking(false)?;
+    let (length, from) = taken?;
+    Ok(Packet { length, from: Some(from), stamp: None, ttl: None, cut: false })
 }

@@ -16,7 +16,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use socklab::cli::{self, Exit, LOOK_UP};
@@ -74,6 +74,8 @@ fn run(args: &Args) -> Result<Exit, String> {
     let began = Instant::now();
     let mut next_send = began;
     let mut trouble = None;
+    // So little sleep is not worth it; see there.
+    let awake = !args.interval.is_zero() && args.interval < Duration::from_millis(10);
 
     while !cli::stopping() {
         let now = Instant::now();
@@ -123,7 +125,12 @@ fn run(args: &Args) -> Result<Exit, String> {
         }
         let asked = Instant::now();
         let patience = until.saturating_duration_since(asked);
-        match icmp.receive(&mut buffer, patience) {
+        let incoming = if awake {
+            icmp.receive_awake(&mut buffer, patience)
+        } else {
+            icmp.receive(&mut buffer, patience)
+        };
+        match incoming {
             Ok(received) => {
                 let arrival = Arrival::new(received.packet.stamp);
                 let from = received.packet.from.map_or(target.ip(), |from| from.ip());
