@@ -1,6 +1,6 @@
 //! The command line, and what is wrong with it before a socket is opened.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -143,13 +143,15 @@ impl FromStr for Interface {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Interface, String> {
-        let digits = |c: char| c.is_ascii_digit() || c == '.';
-        if !text.contains(':') && !text.chars().all(digits) {
-            return Ok(Interface::Name(text.to_string()));
-        }
-        // With its scope, which only the resolver reads: fe80::2%eth0. It is an
-        // address, so that no name server is asked.
-        let found = (text, 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+        let digit_or_dot = |c: char| c.is_ascii_digit() || c == '.';
+        let (ip, scoped) = text.split_once('%').map_or((text, false), |(ip, _)| (ip, true));
+        let found = match ip.parse::<IpAddr>() {
+            // The scope, as in fe80::2%eth0, is a thing for the resolver.
+            Ok(_) if scoped => (text, 0).to_socket_addrs().ok().and_then(|mut found| found.next()),
+            Ok(ip) => Some(SocketAddr::new(ip, 0)),
+            Err(_) if text.contains(':') || text.chars().all(digit_or_dot) => None,
+            Err(_) => return Ok(Interface::Name(text.to_string())),
+        };
         found.map(Interface::Address).ok_or("neither an interface's name nor an address".into())
     }
 }

@@ -74,7 +74,7 @@ impl Sent {
         let by_payload = self.payload.number(echo.payload);
         for seq in [by_header, by_payload].into_iter().flatten() {
             if self.payload.difference(seq, echo.payload).is_none() {
-                return self.right_payload(seq, seq as u16 == echo.sequence && undamaged, arrival);
+                return self.right_payload(seq, echo.sequence, undamaged, arrival);
             }
         }
         let Some(seq) = by_header else {
@@ -92,9 +92,18 @@ impl Sent {
         }
     }
 
-    fn right_payload(&mut self, seq: u64, right_header: bool, arrival: &Arrival) -> Finding {
-        if !right_header {
+    fn right_payload(
+        &mut self,
+        seq: u64,
+        sequence: u16,
+        undamaged: bool,
+        arrival: &Arrival,
+    ) -> Finding {
+        if !undamaged {
             return self.spoilt(seq, "bad checksum".to_string(), arrival);
+        }
+        if seq as u16 != sequence {
+            return self.spoilt(seq, format!("the number {sequence} in its header"), arrival);
         }
         match self.probes.answered(seq, arrival) {
             Answer::Foreign => Finding::Foreign(format!("no request has the number {seq}")),
