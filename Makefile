@@ -37,3 +37,4 @@ bench:
 	cargo bench --quiet --bench udp_ping
 	cargo bench --quiet --bench echo
 	cargo bench --quiet --bench tcp_ping
+	cargo bench --quiet --bench icmp_ping

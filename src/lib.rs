@@ -7,6 +7,7 @@
 //! | `labs/02-heartbeat.md` | `udp_heartbeat` | judging silence, probabilities of runs, two clocks |
 //! | `labs/03-tcp-ping.md` | `tcp_ping` | connections, a thread for each, streams without messages, the ways to say no |
 //! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
+//! | `labs/05-icmp-ping.md` | `icmp_ping` | a header by hand, raw sockets, privileges |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
