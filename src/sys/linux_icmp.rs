@@ -82,7 +82,7 @@ fn wanted_identifier(socket: &UdpSocket, version: Version, identifier: u16) -> b
 ///
 /// # Errors
 /// Those of setsockopt(2).
-pub fn forbid_fragments(socket: &UdpSocket, version: Version) -> io::Result<()> {
+pub fn obey_path_mtu(socket: &UdpSocket, version: Version) -> io::Result<()> {
     let done = match version {
         Version::V4 => {
             set_int(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)

@@ -17,7 +17,7 @@ pub use linux::receive;
 #[cfg(target_os = "linux")]
 mod linux_icmp;
 #[cfg(target_os = "linux")]
-pub use linux_icmp::{forbid_fragments, is_root, is_too_long, only_replies_and_errors, path_mtu};
+pub use linux_icmp::{is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu};
 
 #[cfg(target_os = "linux")]
 mod linux_message;
@@ -50,7 +50,7 @@ pub use portable_path::{forbid_fragments, name_of};
 mod portable_icmp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_icmp::{
-    forbid_fragments, is_root, is_too_long, only_replies_and_errors, path_mtu, take_packet,
+    is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu, take_packet,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -11,11 +11,11 @@ pub fn only_replies_and_errors(_socket: &UdpSocket, _version: Version, _identifi
     false
 }
 
-/// Forbids fragments: not here.
+/// Forbids fragments, and packets larger than the path takes: not here.
 ///
 /// # Errors
 /// `Unsupported`, always.
-pub fn forbid_fragments(_socket: &UdpSocket, _version: Version) -> io::Result<()> {
+pub fn obey_path_mtu(_socket: &UdpSocket, _version: Version) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

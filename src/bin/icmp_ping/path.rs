@@ -68,7 +68,7 @@ pub fn set_options(socket: &UdpSocket, version: Version, args: &Args) -> Result<
         set.map_err(|why| format!("cannot set the TTL to {ttl}: {}", cause(&why)))?;
     }
     if args.df {
-        sys::forbid_fragments(socket, version)
+        sys::obey_path_mtu(socket, version)
             .map_err(|why| format!("cannot forbid fragments: {}", cause(&why)))?;
     }
     if let Some(Interface::Name(name)) = &args.interface {
