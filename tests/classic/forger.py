@@ -56,7 +56,7 @@ while True:
         send(reply(identifier, seq, b"\xaa" * len(payload)))
         send(right)
     elif seq == 5:  # right, but from somebody else
-        source, target = socket.inet_aton("10.9.0.3"), socket.inet_aton(client)
+        source, target = socket.inet_aton("127.0.0.3"), socket.inet_aton(client)
         length = 20 + len(right)
         ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 9, 0, 64, 1, 0, source, target)
         by_hand.sendto(ip + right, (client, 0))
@@ -76,7 +76,7 @@ while True:
         blind = packet[: header + 8] + b"\xaa" * 56
         send(message(3, 1, none, blind))
         send(message(3, 1, none, packet, spoil=0x10))
-        send(message(5, 1, socket.inet_aton("10.9.0.3"), packet))
+        send(message(5, 1, socket.inet_aton("127.0.0.3"), packet))
         send(right)
         send(message(3, 1, none, packet))
     elif seq == 11:  # a true error, and a reply that comes all the same
