@@ -189,12 +189,13 @@ fn privileges(datagram: &io::Error) -> String {
         cause(datagram)
     );
     let range = fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok();
+    let again = std::env::args().skip(1).fold(program.clone(), |line, word| line + " " + &word);
     let Some((range, group)) = range.zip(own_group()) else {
-        return format!("{why}; run it as root: sudo {program}");
+        return format!("{why}; run it as root: sudo {again}");
     };
     let range = range.split_whitespace().collect::<Vec<_>>().join(" ");
     format!(
-        "{why}; any of these mends it: sudo {program}; or once: sudo setcap cap_net_raw+ep {program}; \
+        "{why}; any of these mends it: sudo {again}; or once: sudo setcap cap_net_raw+ep {program}; \
          or, as net.ipv4.ping_group_range is \"{range}\" and your group {group}: \
          sudo sysctl net.ipv4.ping_group_range=\"{group} {group}\"; or without root, \
          for loopback alone: unshare -rn sh -c 'ip link set lo up; {program} 127.0.0.1'"

@@ -431,7 +431,7 @@ fn where_neither_socket_is_allowed_one_line_has_every_mend() {
     let program = common::program(PING).canonicalize().unwrap();
     for line in errors.lines() {
         for mend in [
-            format!("sudo {}", program.display()),
+            format!("sudo {} ", program.display()),
             format!("sudo setcap cap_net_raw+ep {}", program.display()),
             "net.ipv4.ping_group_range is \"".to_string(),
             format!("sudo sysctl net.ipv4.ping_group_range=\"{group} {group}\""),
