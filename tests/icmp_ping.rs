@@ -323,6 +323,82 @@ fn forged_foreign_and_damaged_replies_are_each_told_as_such() {
     }
 }
 
+/// The packets in what `tcpdump -x` prints, as hexadecimal digits.
+fn packets(dump: &str) -> Vec<String> {
+    let mut packets: Vec<String> = Vec::new();
+    for line in dump.lines() {
+        let hexadecimal = line.trim_start().strip_prefix("0x");
+        if let Some((offset, words)) = hexadecimal.and_then(|rest| rest.split_once(':')) {
+            if offset.ends_with("0000") {
+                packets.push(String::new());
+            }
+            let last = packets.last_mut().expect("a packet begins at offset 0");
+            last.extend(words.split_whitespace());
+        }
+    }
+    packets
+}
+
+#[test]
+fn what_is_explained_is_what_tcpdump_sees_on_the_wire() {
+    let test = "what_is_explained_is_what_tcpdump_sees_on_the_wire";
+    let folder = folder("explain");
+    // Over IPv6 the socket shows no IP header, whose 40 bytes are 80 digits.
+    for (host, hidden) in [("127.0.0.1", 0), ("::1", 80)] {
+        let script = format!(
+            "tcpdump -i lo -c 4 -nx --immediate-mode > {dump} 2> {log} & dump=$!
+            until grep -q listening {log}; do sleep 0.01; done
+            icmp_ping -n 2 -i 0 -s 57 -t 9 --explain=all --json {host} | grep -v '\"summary'
+            icmp_ping -n 2 -i 0 -s 57 -t 9 --explain {host}
+            wait $dump; cat {dump} >&2",
+            dump = folder.join("dump").display(),
+            log = folder.join("log").display(),
+        );
+        let Some(output) = alone(test, &["tcpdump"], &script) else { return };
+        let seen = packets(&String::from_utf8_lossy(&output.stderr));
+        let events = events(&output);
+        let explained: Vec<String> = named(&events, "explain")
+            .iter()
+            .map(|event| event["packet"].as_str().unwrap().replace(' ', ""))
+            .collect();
+        assert_eq!(seen.len(), 4, "{output:?}");
+        for (seen, explained) in seen.iter().zip(&explained) {
+            assert_eq!(&seen[hidden..], explained);
+        }
+        assert_eq!(explained.len(), 4);
+        let ways: Vec<&Value> =
+            named(&events, "explain").iter().map(|event| &event["way"]).collect();
+        assert_eq!(ways, ["sent", "received", "sent", "received"]);
+        // Without "all", the first of each.
+        let text = text(&output);
+        assert_eq!(text.matches("Request 1, as it leaves:").count(), 1, "{text}");
+        assert_eq!(text.matches("Request 2, as it leaves:").count(), 0);
+        assert_eq!(text.matches(&format!("What came in from {host}:")).count(), 1);
+        let long = text.lines().find(|line| !line.starts_with('{') && line.chars().count() > 80);
+        assert_eq!(long, None);
+    }
+    let _ = fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_by_the_receiver_who_says_nothing() {
+    let test = "a_flipped_bit_is_noticed_by_the_receiver_who_says_nothing";
+    let script = r#"spoilt() { sed -n 's/^Icmp: //p' /proc/net/snmp | tail -1 | cut -d' ' -f3; }
+        for bit in 0 20 40 511; do
+            before=$(spoilt); icmp_ping -n 2 -i 0 -W 50ms --flip-bit $bit --json 127.0.0.1
+            echo $(($(spoilt) - before)) spoilt
+        done
+        icmp_ping --flip-bit 512 127.0.0.1 2>&1; icmp_ping --flip-bit 1 ::1 2>&1; true"#;
+    let Some(output) = alone(test, &[], script) else { return };
+    let summaries = summaries(&output);
+    assert_eq!(summaries.len(), 4, "{output:?}");
+    assert!(summaries.iter().all(|summary| summary["lost"] == 2), "{summaries:?}");
+    let text = text(&output);
+    assert_eq!(text.matches("2 spoilt").count(), 4, "{text}");
+    assert!(text.contains("has 512 bits with its header, 0 to 511"), "{text}");
+    assert!(text.contains("--flip-bit needs a raw socket, and IPv4"), "{text}");
+}
+
 #[test]
 fn routers_errors_are_tied_to_their_requests() {
     let test = "routers_errors_are_tied_to_their_requests";
@@ -361,11 +437,15 @@ fn what_is_too_large_for_the_cable_is_not_sent_and_the_size_is_told() {
     let script = "icmp_ping -n 1 --df -s 1473 10.9.0.2; icmp_ping -n 1 --df -s 1472 10.9.0.2
         icmp_ping -n 1 --df -s 1453 fd09::2; icmp_ping -n 1 --df -s 1452 fd09::2
         icmp_ping -n 1 -s 5000 10.9.0.2; icmp_ping -n 1 -s 5000 fd09::2";
-    let Some(output) = on_alice(test, &[], script) else { return };
+    let script = format!(
+        "{script}\n{ALLOW_DATAGRAM}
+        {WITHOUT_RAW} icmp_ping -n 1 --df -s 1473 10.9.0.2; {WITHOUT_RAW} icmp_ping -n 1 -s 1473 10.9.0.2"
+    );
+    let Some(output) = on_alice(test, &["setpriv"], &script) else { return };
     let text = text(&output);
     let line = "icmp_seq=1 could not be sent: message too long, mtu=1500";
-    assert_eq!(text.matches(line).count(), 2, "{text}");
-    assert_eq!(text.matches(" 1 received, 0% packet loss").count(), 4, "{text}");
+    assert_eq!(text.matches(line).count(), 3, "{text}");
+    assert_eq!(text.matches(" 1 received, 0% packet loss").count(), 5, "{text}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use socklab::wire::icmp::{HEADER, Version};
 use socklab::wire::ipv4;
 
 use crate::NAME;
+use crate::dissect::Explain;
 
 /// Ping a host with ICMP echo requests
 #[derive(Parser)]
@@ -43,6 +44,12 @@ pub struct Args {
     /// Send through this interface, or from this address
     #[arg(long, value_name = "NAME_OR_ADDRESS")]
     pub interface: Option<Interface>,
+    /// Explain the first packet sent and the first received, or all, field by field
+    #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "first")]
+    pub explain: Option<Explain>,
+    /// Spoil one bit of each request, counted from the first of its ICMP header
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub flip_bit: Option<usize>,
     /// Show only the summary
     #[arg(short, long)]
     pub quiet: bool,

@@ -22,19 +22,25 @@ use jiff::Timestamp;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
-use socklab::icmp_socket::{IcmpSocket, Kind};
+use socklab::icmp_socket::IcmpSocket;
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
-use socklab::wire::icmp::{Body, Echo, Message, Version};
+use socklab::wire::icmp::Version;
 
 use crate::args::{Args, Interface};
+use crate::dissect::Dissector;
+use crate::outgoing::Outgoing;
 use crate::payload::Payload;
-use crate::replies::Sent;
+use crate::queue::ErrorQueue;
+use crate::replies::{Finding, Sent};
 
 mod args;
+mod dissect;
+mod outgoing;
 mod path;
 mod payload;
+mod queue;
 mod replies;
 mod tell;
 
@@ -64,12 +70,14 @@ fn run(args: &Args) -> Result<Exit, String> {
         probes: Probes::new(args.timeout),
         payload: Payload::new(args.size, pattern)?,
     };
+    let mut outgoing = Outgoing::new(args, &icmp, &route, target)?;
     cli::stop_on_ctrl_c()?;
 
     let host = args.host.to_string();
     let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target, &host));
     tell::start(&reporter, args, &icmp);
-    let mut request = Vec::new();
+    let mut dissector = Dissector::new(&reporter, args.explain);
+    let mut queue = ErrorQueue::default();
     let mut buffer = vec![0; 65_536];
     let began = Instant::now();
     let mut next_send = began;
@@ -89,20 +97,16 @@ fn run(args: &Args) -> Result<Exit, String> {
         let free = !waiting || !args.interval.is_zero();
         if free && now >= next_send && !all_sent {
             let seq = sent.probes.next_seq();
-            // The header has 16 bits for the number: after 65,535 comes 0.
-            let sequence = seq as u16;
-            let payload = sent.payload.of(seq);
-            Echo { identifier: icmp.identifier, sequence, payload }.emit(
-                version,
-                version.echo_request(),
-                &mut request,
-            );
+            let request = outgoing.request(seq, sent.payload.of(seq))?;
             let sending = Instant::now();
-            match icmp.socket.send_to(&request, target) {
-                Ok(_) => sent.probes.sent(sending, NO_STAMP),
+            match icmp.socket.send_to(request, target) {
+                Ok(_) => {
+                    sent.probes.sent(sending, NO_STAMP);
+                    dissector.sent(seq, &outgoing);
+                }
                 // The error of an earlier request; this one was not sent, and
                 // has its turn again.
-                Err(_) if errors_were_queued(&icmp, &mut buffer, &mut sent, &reporter) => continue,
+                Err(_) if queue.take(&icmp, &mut buffer, &mut sent, &reporter) => continue,
                 Err(why) => {
                     let seq = sent.probes.not_sent(sending, NO_STAMP);
                     let why = not_sent(&why, &route, version);
@@ -135,6 +139,9 @@ fn run(args: &Args) -> Result<Exit, String> {
                 let arrival = Arrival::new(received.packet.stamp);
                 let from = received.packet.from.map_or(target.ip(), |from| from.ip());
                 let finding = sent.find(&received, from, &arrival);
+                if !matches!(finding, Finding::NotOurs) {
+                    dissector.received(&received, from, outgoing.own);
+                }
                 tell::finding(&reporter, &finding, &received, from);
             }
             Err(why) => match why.kind() {
@@ -145,7 +152,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                     }
                 }
                 ErrorKind::Interrupted => {}
-                _ if errors_were_queued(&icmp, &mut buffer, &mut sent, &reporter) => {}
+                _ if queue.take(&icmp, &mut buffer, &mut sent, &reporter) => {}
                 _ => {
                     trouble = Some(format!("cannot receive from {}: {}", host, cause(&why)));
                     break;
@@ -162,31 +169,6 @@ fn run(args: &Args) -> Result<Exit, String> {
         None if answered > 0 => Ok(Exit::Ok),
         None => Ok(Exit::NoReply),
     }
-}
-
-/// Takes the ICMP errors that the kernel keeps for a datagram socket; a raw one
-/// receives them as messages. False if there were none.
-fn errors_were_queued(
-    icmp: &IcmpSocket,
-    buffer: &mut [u8],
-    sent: &mut Sent,
-    reporter: &Reporter,
-) -> bool {
-    let mut any = false;
-    while icmp.kind == Kind::Datagram
-        && let Ok(Some(error)) = sys::next_error(&icmp.socket, buffer)
-    {
-        // Errors of this machine's own are told by `send` itself.
-        if let Some(problem) = error.problem
-            && let Ok(request) = Message::parse(icmp.version, &buffer[..error.length])
-            && let Body::EchoRequest(echo) = request.body
-        {
-            any = true;
-            let finding = sent.failed(echo.sequence, echo.payload, problem);
-            tell::error(reporter, &finding, error.from);
-        }
-    }
-    any
 }
 
 /// Why a request was not sent, in a few words.
