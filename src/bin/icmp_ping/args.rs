@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::Parser;
 use socklab::cli;
 use socklab::endpoint::{Endpoint, FamilyArgs};
+use socklab::explain::Explain;
 use socklab::sys;
 use socklab::wire::icmp::{HEADER, Version};
 use socklab::wire::ipv4;
 
 use crate::NAME;
-use crate::dissect::Explain;
 
 /// Ping a host with ICMP echo requests
 #[derive(Parser)]
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME_OR_ADDRESS")]
     pub interface: Option<Interface>,
     /// Explain the first packet sent and the first received, or all, field by field
-    #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "first")]
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "first")]
     pub explain: Option<Explain>,
     /// Spoil one bit of each request, counted from the first of its ICMP header
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

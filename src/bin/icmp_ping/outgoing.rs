@@ -1,19 +1,13 @@
-//! The packets that are sent: an ICMP message made by hand, and with --explain its IP header too.
+//! The requests that are sent: ICMP messages made by hand, checksum and all.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use socket2::SockRef;
 use socklab::endpoint::cause;
 use socklab::explain::flip::{self, Flip};
 use socklab::icmp_socket::{IcmpSocket, Kind};
-use socklab::sys;
 use socklab::wire::icmp::{self, Echo, HEADER, Version};
-use socklab::wire::ipv4;
 
 use crate::args::Args;
-
-/// What Linux and most other systems begin with.
-const USUAL_TTL: u8 = 64;
 
 /// Makes requests.
 pub struct Outgoing {
@@ -22,13 +16,9 @@ pub struct Outgoing {
     /// From whom and to whom.
     pub own: IpAddr,
     pub target: IpAddr,
-    /// Whether the IP header is ours too. Else the kernel puts one in front.
-    pub with_ip_header: bool,
-    ttl: u8,
     flip_bit: Option<usize>,
     flip: Option<Flip>,
     message: Vec<u8>,
-    packet: Vec<u8>,
 }
 
 impl Outgoing {
@@ -55,33 +45,20 @@ impl Outgoing {
             // Whether there is such a bit is better known before the first line.
             flip::icmp_echo(own.ip(), target.ip(), &vec![0; HEADER + args.size], bit)?;
         }
-        // So that what is explained is what leaves. A packet that has to be cut
-        // up into fragments is left to the kernel.
-        let length = (ipv4::HEADER + HEADER + args.size) as u32;
-        let fits = sys::path_mtu(route, icmp.version).is_some_and(|mtu| length <= mtu);
-        let with_ip_header = args.explain.is_some() && raw_v4 && fits;
-        if with_ip_header {
-            SockRef::from(&icmp.socket)
-                .set_header_included_v4(true)
-                .map_err(|why| format!("cannot send IP headers: {}", cause(&why)))?;
-        }
         Ok(Outgoing {
             version: icmp.version,
             identifier: icmp.identifier,
             own: own.ip(),
             target: target.ip(),
-            with_ip_header,
-            ttl: args.ttl.unwrap_or(USUAL_TTL),
             flip_bit: args.flip_bit,
             flip: None,
             message: Vec::new(),
-            packet: Vec::new(),
         })
     }
 
     /// The request that was made last.
-    pub fn packet(&self) -> &[u8] {
-        if self.with_ip_header { &self.packet } else { &self.message }
+    pub fn message(&self) -> &[u8] {
+        &self.message
     }
 
     /// What was spoilt in it, if anything.
@@ -106,29 +83,6 @@ impl Outgoing {
             self.message.clone_from(&flip.bytes);
             self.flip = Some(flip);
         }
-        let (true, IpAddr::V4(source), IpAddr::V4(destination)) =
-            (self.with_ip_header, self.own, self.target)
-        else {
-            return Ok(&self.message);
-        };
-        let header = ipv4::Header {
-            type_of_service: 0,
-            total_length: (ipv4::HEADER + self.message.len()) as u16,
-            // The kernel takes 0 to mean that it shall choose one.
-            identification: (seq as u16).max(1),
-            dont_fragment: true,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: self.ttl,
-            protocol: ipv4::ICMP,
-            checksum: 0,
-            source,
-            destination,
-            options: &[],
-        };
-        self.packet.clear();
-        header.emit(&mut self.packet);
-        self.packet.extend_from_slice(&self.message);
-        Ok(&self.packet)
+        Ok(&self.message)
     }
 }
