@@ -194,7 +194,7 @@ fn tcpdump_finds_every_checksum_right_in_10_000_requests() {
     }
     let script = format!(
         "tcpdump -i lo -B 262144 -c {packets} -w {capture} 2>{capture}.log & dump=$!
-        until grep -q listening {capture}.log; do sleep 0.01; done
+        until grep -qs listening {capture}.log; do sleep 0.01; done
         {{ {pings} }} > /dev/null
         wait $dump; cat {capture}.log >&2
         tcpdump -vvnr {capture} 2>/dev/null",
@@ -279,7 +279,7 @@ fn forged_foreign_and_damaged_replies_are_each_told_as_such() {
     let script = format!(
         "echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all
         python3 {forger} > {ready} & forger=$!
-        until grep -q ready {ready}; do sleep 0.01; done
+        until grep -qs ready {ready}; do sleep 0.01; done
         icmp_ping -n 13 -i 0 -W 700ms --json 127.0.0.1
         kill $forger",
         forger = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/classic/forger.py"),
@@ -345,8 +345,9 @@ fn what_is_explained_is_what_tcpdump_sees_on_the_wire() {
     let folder = folder("explain");
     for host in ["127.0.0.1", "::1"] {
         let script = format!(
-            "tcpdump -i lo -c 4 -nx --immediate-mode > {dump} 2> {log} & dump=$!
-            until grep -q listening {log}; do sleep 0.01; done
+            "rm -f {log}
+            tcpdump -i lo -c 4 -nx --immediate-mode > {dump} 2> {log} & dump=$!
+            until grep -qs listening {log}; do sleep 0.01; done
             icmp_ping -n 2 -i 0 -s 57 -t 9 --explain=all --json {host} | grep -v '\"summary'
             icmp_ping -n 2 -i 0 -s 57 -t 9 --explain {host}
             wait $dump; cat {dump} >&2",
@@ -592,7 +593,7 @@ fn ctrl_c_prints_the_summary() {
     let script = format!(
         "for signal in INT TERM; do
             icmp_ping -n 0 -i 10m 127.0.0.1 > {out} & pid=$!
-            until grep -q icmp_seq=1 {out}; do sleep 0.01; done
+            until grep -qs icmp_seq=1 {out}; do sleep 0.01; done
             kill -$signal $pid; wait $pid; echo status $?; cat {out}; rm {out}
         done",
         out = folder.join("out").display()
