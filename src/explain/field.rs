@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::output::{Colour, Painter};
+use crate::wire::field as wire;
 
 /// No line of a page is longer.
 pub const WIDTH: usize = 80;
@@ -11,12 +12,13 @@ pub const WIDTH: usize = 80;
 const BYTES_A_LINE: usize = 4;
 /// Their width in characters: `7f 00 00 01`.
 const HEX_WIDTH: usize = 3 * BYTES_A_LINE - 1;
+/// Names have a column of this width, or of that of the longest, up to a limit.
 const NAME_WIDTH: usize = 16;
-/// Where the value begins: two spaces, the offset, two, the bytes, two, the name, one.
-const VALUE_AT: usize = 2 + 4 + 2 + HEX_WIDTH + 2 + NAME_WIDTH + 1;
+const WIDEST_NAME: usize = 26;
+/// Where the name begins: two spaces, the offset, two, the bytes, two.
+const NAME_AT: usize = 2 + 4 + 2 + HEX_WIDTH + 2;
 /// A value that is no longer has its meaning behind it, in one column.
 const VALUE_WIDTH: usize = 7;
-const MEANING_AT: usize = VALUE_AT + VALUE_WIDTH + 1;
 
 /// One field of a packet: where it stands, what it is called, what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +28,9 @@ pub struct Field {
     /// Where it is a part of these bytes only: its bits, counted from the
     /// highest bit of the first one. It belongs to the whole field before it.
     pub bits: Option<Range<usize>>,
-    /// At most 16 characters.
-    pub name: &'static str,
+    pub name: String,
     /// The value as a person writes it, in decimal where it is a number.
+    /// Neither it nor the meaning has control characters.
     pub value: String,
     /// What follows from it, in a few words.
     pub meaning: String,
@@ -37,18 +39,19 @@ pub struct Field {
 impl Field {
     pub fn new(
         range: Range<usize>,
-        name: &'static str,
+        name: impl Into<String>,
         value: impl ToString,
         meaning: impl Into<String>,
     ) -> Field {
-        Field { range, bits: None, name, value: value.to_string(), meaning: meaning.into() }
+        let (name, value, meaning) = (name.into(), value.to_string(), meaning.into());
+        Field { range, bits: None, name, value, meaning }
     }
 
     /// A field that has only some of the bits of its bytes.
     pub fn of_bits(
         range: Range<usize>,
         bits: Range<usize>,
-        name: &'static str,
+        name: impl Into<String>,
         value: impl ToString,
         meaning: impl Into<String>,
     ) -> Field {
@@ -73,11 +76,12 @@ impl Field {
     }
 
     /// The lines of a page for this field.
-    fn lines(&self, packet: &[u8], painter: Painter) -> Vec<String> {
+    fn lines(&self, packet: &[u8], name_width: usize, painter: Painter) -> Vec<String> {
         let left = self.picture(packet);
-        let right = self.explanation();
+        let names = wrap(&self.name, name_width);
+        let right = self.explanation(WIDTH - NAME_AT - name_width - 1);
         let mut lines = Vec::new();
-        for index in 0..left.len().max(right.len()).max(1) {
+        for index in 0..left.len().max(right.len()).max(names.len()).max(1) {
             let bytes = left.get(index).map_or("", String::as_str);
             let offset = match self.bits {
                 None if !bytes.is_empty() => {
@@ -86,7 +90,7 @@ impl Field {
                 _ => String::new(),
             };
             let offset = painter.paint(Colour::Dim, &format!("{offset:4}"));
-            let name = if index == 0 { self.name } else { "" };
+            let name = names.get(index).map_or("", String::as_str);
             let text = right.get(index).map_or("", String::as_str);
             // A checksum is what the page is about.
             let text = if self.name.ends_with("checksum") && index == 0 {
@@ -94,17 +98,16 @@ impl Field {
             } else {
                 text.to_string()
             };
-            let line = format!("  {offset}  {bytes:HEX_WIDTH$}  {name:NAME_WIDTH$} {text}");
+            let line = format!("  {offset}  {bytes:HEX_WIDTH$}  {name:name_width$} {text}");
             lines.push(line.trim_end().to_string());
         }
         lines
     }
 
     /// The right-hand column: value and meaning, side by side where there is room.
-    fn explanation(&self) -> Vec<String> {
+    fn explanation(&self, room: usize) -> Vec<String> {
         let value = &self.value;
         let length = value.chars().count();
-        let room = WIDTH - VALUE_AT;
         if length > VALUE_WIDTH {
             let both = format!("{value}  {}", self.meaning);
             if both.chars().count() <= room {
@@ -114,7 +117,7 @@ impl Field {
             lines.extend(wrap(&self.meaning, room));
             return lines;
         }
-        let mut lines = wrap(&self.meaning, WIDTH - MEANING_AT);
+        let mut lines = wrap(&self.meaning, room - VALUE_WIDTH - 1);
         if lines.is_empty() {
             lines.push(String::new());
         }
@@ -126,10 +129,28 @@ impl Field {
     }
 }
 
+/// What DNS and NTP tell of their fields, value and meaning in one.
+impl From<wire::Field> for Field {
+    fn from(field: wire::Field) -> Field {
+        Field::new(field.bytes, field.name, field.meaning, "")
+    }
+}
+
 /// The dump of these fields, no line longer than [`WIDTH`]. Fields that reach
-/// beyond the packet are shown as far as it goes.
+/// beyond the packet are shown as far as it goes; of fields with the same
+/// bytes the first alone shows them.
 pub fn dump(packet: &[u8], fields: &[Field], painter: Painter) -> Vec<String> {
-    fields.iter().flat_map(|field| field.lines(packet, painter)).collect()
+    let longest = fields.iter().map(|field| field.name.chars().count()).max().unwrap_or(0);
+    let name_width = longest.clamp(NAME_WIDTH, WIDEST_NAME);
+    let mut lines = Vec::new();
+    let mut before = None;
+    for field in fields {
+        let again = field.bits.is_none() && before == Some(&field.range);
+        let packet = if again { &[] } else { packet };
+        lines.extend(field.lines(packet, name_width, painter));
+        before = Some(&field.range);
+    }
+    lines
 }
 
 /// A dump without fields, sixteen bytes a line with their characters beside
@@ -224,6 +245,24 @@ mod tests {
     }
 
     #[test]
+    fn a_dns_query_is_set_field_by_field() {
+        let query = [0xe6, 0x57, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, b'w', b'e', b'b', 0, 0, 1, 0, 1];
+        let (fields, error) = crate::wire::dns::fields::fields(&query);
+        assert_eq!(error, None);
+        let fields: Vec<Field> = fields.into_iter().map(Field::from).collect();
+        let text = dump(&query, &fields, Painter::plain()).join("\n");
+        let name = "
+  000c  03 77 65 62  question 1 name    web.
+  0010  00
+  0011  00 01        question 1 type    1 A";
+        assert!(text.contains(name), "{text}");
+        let flags = "
+  0002  01           QR                 0: a query
+                     opcode             0 QUERY";
+        assert!(text.contains(flags), "{text}");
+    }
+
+    #[test]
     fn a_long_dump_says_what_it_leaves_out() {
         let lines = plain_dump(&[b'a'; 70], 1..70, 2, Painter::plain());
         let row = "61 61 61 61 61 61 61 61  61 61 61 61 61 61 61 61  |aaaaaaaaaaaaaaaa|";
@@ -246,7 +285,7 @@ mod tests {
         ) {
             let bits = bits.map(|first| first..first + 7);
             let (value, meaning) = texts;
-            let field = Field { range: start..start + length, bits, name: "destination port", value, meaning };
+            let field = Field { range: start..start + length, bits, ..Field::new(0..0, "destination port", value, meaning) };
             for line in dump(&packet, &[field], Painter::plain()) {
                 prop_assert!(line.chars().count() <= WIDTH, "{line:?}");
             }

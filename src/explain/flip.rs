@@ -23,7 +23,7 @@ pub struct Flip {
     /// Counted from 0, the highest bit of the first byte of the UDP or ICMP header.
     pub bit: usize,
     /// The field's name, or `payload`.
-    pub field: &'static str,
+    pub field: String,
     /// What the field said, and what it says now.
     pub before: String,
     pub after: String,
@@ -87,7 +87,7 @@ impl Flip {
             _ => None,
         });
         let (before, after) = (said(page.packet, field, bit), said(&bytes, field, bit));
-        let field = field.map_or("payload", |field| field.name);
+        let field = field.map_or_else(|| "payload".to_string(), |field| field.name.clone());
         Ok(Flip { bytes, bit, field, before, after, taken: false, why: String::new() })
     }
 
@@ -177,7 +177,7 @@ fn judge_udp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String)
             .to_string();
         return (true, why);
     }
-    let about = match flip.field {
+    let about = match flip.field.as_str() {
         "source port" => format!(
             "A reply would go to port {}, where nobody asked. But the checksum covers the ports too.",
             flip.after
@@ -212,7 +212,7 @@ fn judge_icmp(source: IpAddr, destination: IpAddr, flip: &Flip) -> (bool, String
         Version::V4 => "Icmp",
         Version::V6 => "Icmp6",
     };
-    let about = match flip.field {
+    let about = match flip.field.as_str() {
         "type" => format!(
             "As type {} it would have been another message. But the checksum is looked at first.",
             flip.after
@@ -263,7 +263,7 @@ mod tests {
         ] {
             let flip = udp(a, b, &bytes, bit).unwrap();
             assert_eq!(
-                (flip.field, flip.before.as_str(), flip.after.as_str()),
+                (flip.field.as_str(), flip.before.as_str(), flip.after.as_str()),
                 (field, before, after)
             );
             assert!(!flip.taken);

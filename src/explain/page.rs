@@ -114,7 +114,7 @@ impl<'a> Page<'a> {
                 let whole = fields.iter().filter(|field| field.bits.is_none());
                 let there = whole
                     .filter(|field| field.range.start < offset + 2 && offset < field.range.end);
-                names.extend(there.map(|field| field.name));
+                names.extend(there.map(|field| field.name.as_str()));
             }
         }
         if names.is_empty() { "payload".to_string() } else { names.join(", ") }

@@ -1,4 +1,5 @@
-//! A network of its own for each sheet, so that sheets with the same ports run side by side.
+//! A network of its own for each sheet, so that sheets with the same ports run side by side; and
+//! a mount table of its own, so that each can bring up the two hosts of `labs/hosts`.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// The sheet that a child of the tests is to execute.
 pub const SHEET_ONE: &str = "SHEET_ONE";
 
-/// What unshare(1) is told in order to give a program its own network.
+/// What unshare(1) is told in order to give a program its own network and mounts.
 #[derive(Clone, Copy)]
 pub struct Namespaces(&'static str);
 
@@ -20,7 +21,7 @@ impl Namespaces {
         let mut reason = String::new();
         // The first needs root, the second an ordinary user who may have
         // namespaces; root in a container may be refused either.
-        for options in ["-n", "-rn"] {
+        for options in ["-nm", "-rnm"] {
             match Namespaces(options).command("true").output() {
                 Ok(output) if output.status.success() => return Ok(Namespaces(options)),
                 Ok(output) => reason = String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -32,9 +33,10 @@ impl Namespaces {
 
     fn command(self, program: &str) -> Command {
         let mut command = Command::new("unshare");
-        // A new network begins with its loopback interface down.
-        let setup = r#"ip link set lo up && exec "$0" "$@""#;
-        command.args([self.0, "sh", "-c", setup, program]);
+        // Brings loopback up, and sees to it that the names of hosts and of
+        // networks are no one else's.
+        let settle = crate::root().join("labs/hosts");
+        command.arg(self.0).arg(settle).args(["world", "bare", program]);
         command
     }
 

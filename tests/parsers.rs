@@ -1,0 +1,134 @@
+//! A million random and mutated packets through each parser, without a panic.
+
+#[path = "../fuzz/parsers.rs"]
+mod parsers;
+
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
+
+const PACKETS: u32 = 1_000_000;
+
+/// Captured with tcpdump on loopback from ping, nc, dig and our own programs.
+const GOLDEN: &[&[u8]] = &[
+    // `ping -c 1 -s 5 -p 61 -e 4660 127.0.0.1`, and the message alone.
+    b"\x45\0\0\x21\x1a\xa3\x40\0\x40\x01\x22\x37\x7f\0\0\x01\x7f\0\0\x01\x08\0\x84\xca\x12\x34\0\x01a\0\0\0\0",
+    b"\x08\0\x84\xca\x12\x34\0\x01a\0\0\0\0",
+    // `echo hello | nc -u 127.0.0.1 9`, the datagram alone, and the error that came back.
+    b"\x45\0\0\x22\xc4\xf8\x40\0\x40\x11\x77\xd0\x7f\0\0\x01\x7f\0\0\x01\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
+    b"\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
+    b"\x03\x03\xd9\x2a\0\0\0\0\x45\0\0\x22\xc4\xf8\x40\0\x40\x11\x77\xd0\x7f\0\0\x01\x7f\0\0\x01\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
+    // A datagram over IPv6, with a hop-by-hop header put in front of it by hand.
+    b"\x60\0\0\0\0\x16\0\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x11\0\0\0\0\0\0\0\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
+    b"PING 1 2026-11-21T09:09:47.739633Z ABCDE",
+    b"1 1795000000.123456",
+    // `dig web.lab.test A`.
+    b"\xe6\x57\x01\x20\0\x01\0\0\0\0\0\x01\x03web\x03lab\x04test\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\0",
+    // A client's NTP request.
+    b"\x23\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xee\xaa\x11\x22\x33\x44\x55\x66",
+];
+
+/// Makes packets: random ones, and golden ones with something wrong.
+struct Packets {
+    random: ChaCha8Rng,
+    packet: Vec<u8>,
+}
+
+impl Packets {
+    fn below(&mut self, end: usize) -> usize {
+        self.random.next_u32() as usize % end.max(1)
+    }
+
+    fn next(&mut self) -> &[u8] {
+        self.packet.clear();
+        if self.below(8) == 0 {
+            let length = self.below(100);
+            self.packet.resize(length, 0);
+            self.random.fill_bytes(&mut self.packet);
+            return &self.packet;
+        }
+        let golden = GOLDEN[self.below(GOLDEN.len())];
+        self.packet.extend_from_slice(golden);
+        for _ in 0..=self.below(3) {
+            let length = self.packet.len();
+            let at = self.below(length);
+            match self.below(6) {
+                0 if length > 0 => self.packet[at] ^= 1 << (at % 8),
+                1 if length > 0 => self.packet[at] = self.random.next_u32() as u8,
+                // Most lengths and counts stand among the first bytes.
+                2 if length > 8 => {
+                    self.packet[at % 8] = [0, 1, 0x7f, 0xff][self.random.next_u32() as usize % 4]
+                }
+                3 => self.packet.truncate(at),
+                4 => {
+                    let more = self.below(40);
+                    self.packet.resize(length + more, at as u8);
+                }
+                _ if length > 1 => self.packet.copy_within(..length / 2, length - length / 2),
+                _ => {}
+            }
+        }
+        &self.packet
+    }
+}
+
+/// Puts so many packets through a parser. A panic is told with its packet.
+fn survives(name: &str, packets: u32, parser: fn(&[u8])) {
+    let mut source = Packets { random: ChaCha8Rng::seed_from_u64(1), packet: Vec::new() };
+    for number in 0..packets {
+        let packet = source.next();
+        let outcome = std::panic::catch_unwind(|| parser(packet));
+        assert!(outcome.is_ok(), "{name}, packet {number}: {packet:02x?}");
+    }
+}
+
+#[test]
+fn ipv4_headers_and_checksums() {
+    survives("ipv4", PACKETS, parsers::ipv4);
+}
+
+#[test]
+fn ipv6_headers() {
+    survives("ipv6", PACKETS, parsers::ipv6);
+}
+
+#[test]
+fn icmp_messages() {
+    survives("icmp", PACKETS, parsers::icmp);
+}
+
+#[test]
+fn icmp_errors_and_what_they_quote() {
+    survives("icmp_error", PACKETS, parsers::icmp_error);
+}
+
+#[test]
+fn udp_datagrams() {
+    survives("udp", PACKETS, parsers::udp);
+}
+
+#[test]
+fn lines_of_text() {
+    survives("text", PACKETS, parsers::text);
+}
+
+#[test]
+fn a_golden_packet_is_read_by_its_parser() {
+    for packet in GOLDEN {
+        for parser in [parsers::explain, parsers::dns, parsers::ntp] {
+            parser(packet);
+        }
+    }
+}
+
+/// A page is a thousand times the work of a header: in every run so many, and
+/// a million with `cargo test --release --test parsers -- --ignored`.
+#[test]
+fn pages() {
+    survives("explain", 5_000, parsers::explain);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_million_pages() {
+    survives("explain", PACKETS, parsers::explain);
+}
