@@ -7,12 +7,8 @@
 //!   drawn at random for this run: nobody guesses it
 //! ```
 //!
-<<<<<<< HEAD
 //! A payload that is shorter has as much of this as fits in; or, for somebody
 //! who wants to see a packet that he knows, the pattern alone.
-=======
-//! A payload that is shorter has as much of this as fits in.
->>>>>>> main
 
 use std::fmt;
 
@@ -26,11 +22,8 @@ const NUMBERED: usize = TOKEN + 8;
 #[derive(Debug)]
 pub struct Payload {
     bytes: Vec<u8>,
-<<<<<<< HEAD
     /// Whether it holds nothing but a short pattern.
     bare: bool,
-=======
->>>>>>> main
 }
 
 impl Payload {
@@ -43,25 +36,16 @@ impl Payload {
             Some(pattern) => pattern.iter().copied().cycle().take(size).collect(),
             None => (0..size).map(|place| place as u8).collect(),
         };
-<<<<<<< HEAD
         let bare = pattern.is_some() && size < NUMBERED;
         if !bare {
             bytes.iter_mut().zip(token).for_each(|(byte, token)| *byte = token);
         }
         Ok(Payload { bytes, bare })
-=======
-        bytes.iter_mut().zip(token).for_each(|(byte, token)| *byte = token);
-        Ok(Payload { bytes })
->>>>>>> main
     }
 
     /// The payload of request `seq`.
     pub fn of(&mut self, seq: u64) -> &[u8] {
-<<<<<<< HEAD
         if let Some(place) = self.bytes.get_mut(TOKEN..).filter(|_| !self.bare) {
-=======
-        if let Some(place) = self.bytes.get_mut(TOKEN..) {
->>>>>>> main
             place.iter_mut().zip(seq.to_be_bytes()).for_each(|(byte, number)| *byte = number);
         }
         &self.bytes
@@ -141,10 +125,7 @@ mod tests {
             let mut payload = Payload::new(size, Some(&[0xab])).unwrap();
             let bytes = payload.of(70_000).to_vec();
             assert_eq!(bytes.len(), size);
-<<<<<<< HEAD
             assert!(size >= NUMBERED || bytes.iter().all(|byte| *byte == 0xab));
-=======
->>>>>>> main
             assert!(payload.difference(70_000, &bytes).is_none());
             let number = (size >= NUMBERED).then_some(70_000);
             assert_eq!(payload.number(&bytes), number);
