@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rand::TryRng;
@@ -36,7 +36,7 @@ pub struct IcmpSocket {
     pub socket: UdpSocket,
     pub kind: Kind,
     pub version: Version,
-    /// The identifier that stands in what it sends: drawn at random for a raw
+    /// The identifier that stands in what it sends: if none is wanted, drawn at random for a raw
     /// socket, the kernel's choice for a datagram socket.
     pub identifier: u16,
     /// Whether arrivals are stamped by the kernel.
@@ -59,14 +59,11 @@ impl IcmpSocket {
     /// # Errors
     /// One line for a person: neither is allowed, and each mend.
     pub fn open(version: Version) -> Result<IcmpSocket, String> {
-        let any: IpAddr = match version {
-            Version::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            Version::V6 => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        IcmpSocket::open_at(SocketAddr::new(any, 0))
+        IcmpSocket::open_at(version.unspecified())
     }
 
-    /// The same, to send from one of this host's addresses. The port is 0.
+    /// The same, to send from one of this host's addresses, or from any if it
+    /// is unspecified. What would be the port is the identifier, and 0 any.
     ///
     /// # Errors
     /// One line for a person; also that this is no address of this host's.
@@ -77,7 +74,15 @@ impl IcmpSocket {
         };
         let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
         IcmpSocket::open_kind(own, Kind::Datagram).map_err(|datagram| {
-            if [&raw, &datagram].iter().any(|why| why.kind() == io::ErrorKind::AddrNotAvailable) {
+            if datagram.kind() == io::ErrorKind::AddrInUse {
+                let identifier = own.port();
+                format!(
+                    "cannot send with identifier {identifier}: another program does; give another"
+                )
+            } else if [&raw, &datagram]
+                .iter()
+                .any(|why| why.kind() == io::ErrorKind::AddrNotAvailable)
+            {
                 let own = own.ip();
                 format!("cannot send from {own}: no address of this machine's (see: ip addr)")
             } else if refused.contains(&raw.kind()) {
@@ -111,9 +116,12 @@ impl IcmpSocket {
         let identifier = match kind {
             // Two programs with the same one would see each other's replies.
             Kind::Raw => {
-                let drawn = SysRng.try_next_u32().map_err(io::Error::other)? as u16;
-                sys::only_replies_and_errors(&socket, version, drawn);
-                drawn
+                let identifier = match own.port() {
+                    0 => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
+                    wanted => wanted,
+                };
+                sys::only_replies_and_errors(&socket, version, identifier);
+                identifier
             }
             Kind::Datagram => {
                 sys::queue_errors(&socket, version);

@@ -280,9 +280,15 @@ fn ms(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e6
 }
 
-/// A share as per cent, with one decimal where it has one: `30%`, `36.4%`.
+/// A share as per cent, with one decimal where it has one: `30%`, `36.4%`; a
+/// very small one with two digits that say something: `0.038%`.
 pub fn percent(share: f64) -> String {
-    let text = format!("{:.1}", 100.0 * share);
+    let percent = 100.0 * share;
+    let decimals = match percent {
+        small if small > 0.0 && small < 0.1 => 1 + (-small.log10()).ceil() as usize,
+        _ => 1,
+    };
+    let text = format!("{percent:.decimals$}");
     format!("{}%", text.trim_end_matches(".0"))
 }
 
@@ -501,6 +507,15 @@ mod tests {
         let event = Event::Answer { seq: 1, answer, bytes: 64, ttl: Some(63) };
         assert!(reporter().text(&event).1.contains(" seq=1 ttl=63 time=1.000 ms"));
         assert_eq!(reporter().json(&event)["ttl"], 63);
+    }
+
+    #[test]
+    fn a_small_share_is_not_shown_as_none() {
+        let shares = [(0.0, "0%"), (0.3, "30%"), (4.0 / 11.0, "36.4%"), (1.0, "100%")];
+        let small = [(0.000384, "0.038%"), (0.001, "0.1%"), (0.0000071, "0.00071%")];
+        for (share, text) in shares.into_iter().chain(small) {
+            assert_eq!(percent(share), text);
+        }
     }
 
     #[test]

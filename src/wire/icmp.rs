@@ -13,7 +13,7 @@
 //! packet that caused it: see [`icmp_error`](super::icmp_error). The two
 //! versions differ in their numbers, and in what the checksum covers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::checksum::{self, pseudo_header_v6};
 use super::error::{Error, header};
@@ -34,6 +34,15 @@ impl Version {
     /// The one that a host with this address speaks.
     pub fn of(address: IpAddr) -> Version {
         if address.is_ipv4() { Version::V4 } else { Version::V6 }
+    }
+
+    /// The address that stands for all of a host's own, with port 0.
+    pub fn unspecified(self) -> SocketAddr {
+        let any = match self {
+            Version::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Version::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        SocketAddr::new(any, 0)
     }
 
     /// The type of an echo request.

@@ -35,6 +35,9 @@ pub struct Args {
     /// Let the request pass so many routers
     #[arg(short, long, value_parser = clap::value_parser!(u8).range(1..), allow_negative_numbers = true)]
     pub ttl: Option<u8>,
+    /// Put this identifier into requests; without it one is drawn
+    #[arg(short = 'e', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
+    pub identifier: Option<u16>,
     /// Fill requests with these bytes, 1 to 16 of them in hexadecimal
     #[arg(long, value_name = "HEX", value_parser = pattern)]
     pub pattern: Option<Pattern>,

@@ -58,10 +58,12 @@ fn run(args: &Args) -> Result<Exit, String> {
     args.check(target)?;
     let version = Version::of(target.ip());
     let route = path::route(target, args.interface.as_ref())?;
-    let icmp = match args.interface {
-        Some(Interface::Address(own)) => IcmpSocket::open_at(own)?,
-        _ => IcmpSocket::open(version)?,
+    let mut own = match args.interface {
+        Some(Interface::Address(own)) => own,
+        _ => version.unspecified(),
     };
+    own.set_port(args.identifier.unwrap_or(0));
+    let icmp = IcmpSocket::open_at(own)?;
     path::set_options(&icmp.socket, version, args)?;
     let pattern = args.pattern.as_ref().map(|pattern| pattern.0.as_slice());
     let mut sent = Sent {

@@ -7,7 +7,8 @@
 //!   drawn at random for this run: nobody guesses it
 //! ```
 //!
-//! A payload that is shorter has as much of this as fits in.
+//! A payload that is shorter has as much of this as fits in; or, for somebody
+//! who wants to see a packet that he knows, the pattern alone.
 
 use std::fmt;
 
@@ -21,6 +22,8 @@ const NUMBERED: usize = TOKEN + 8;
 #[derive(Debug)]
 pub struct Payload {
     bytes: Vec<u8>,
+    /// Whether it holds nothing but a short pattern.
+    bare: bool,
 }
 
 impl Payload {
@@ -33,13 +36,16 @@ impl Payload {
             Some(pattern) => pattern.iter().copied().cycle().take(size).collect(),
             None => (0..size).map(|place| place as u8).collect(),
         };
-        bytes.iter_mut().zip(token).for_each(|(byte, token)| *byte = token);
-        Ok(Payload { bytes })
+        let bare = pattern.is_some() && size < NUMBERED;
+        if !bare {
+            bytes.iter_mut().zip(token).for_each(|(byte, token)| *byte = token);
+        }
+        Ok(Payload { bytes, bare })
     }
 
     /// The payload of request `seq`.
     pub fn of(&mut self, seq: u64) -> &[u8] {
-        if let Some(place) = self.bytes.get_mut(TOKEN..) {
+        if let Some(place) = self.bytes.get_mut(TOKEN..).filter(|_| !self.bare) {
             place.iter_mut().zip(seq.to_be_bytes()).for_each(|(byte, number)| *byte = number);
         }
         &self.bytes
@@ -119,6 +125,7 @@ mod tests {
             let mut payload = Payload::new(size, Some(&[0xab])).unwrap();
             let bytes = payload.of(70_000).to_vec();
             assert_eq!(bytes.len(), size);
+            assert!(size >= NUMBERED || bytes.iter().all(|byte| *byte == 0xab));
             assert!(payload.difference(70_000, &bytes).is_none());
             let number = (size >= NUMBERED).then_some(70_000);
             assert_eq!(payload.number(&bytes), number);
