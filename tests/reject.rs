@@ -13,7 +13,7 @@ use serde_json::Value;
 const SCRIPT: &str = r#"
     set -u; here=$(mktemp -d); trap 'rm -rf $here' EXIT; cd $here
     serve() {
-        out=$1; shift; "$@" > $out & server=$!
+        out=$1; shift; rm -f $out; touch $out; "$@" > $out & server=$!
         until grep -q listening $out; do kill -0 $server || exit 98; sleep 0.02; done
     }
     stop() { kill -TERM $server; wait $server; }
@@ -24,15 +24,16 @@ const HOSTS: &str = r#"
     unshare -n sleep 239 & bob=$!
     trap 'kill $bob; rm -rf $here' EXIT
     until [ "$(readlink /proc/$bob/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.02; done
-    at_bob() { nsenter -t $bob -n "$@"; }
+    at_bob="nsenter -t $bob -n"
     ip link add toward-bob type veth peer name toward-alice netns $bob
     ip addr add 10.0.2.1/24 dev toward-bob; ip addr add fd00::1/64 nodad dev toward-bob
     ip link set toward-bob up
-    at_bob ip addr add 10.0.2.2/24 dev toward-alice
-    at_bob ip addr add fd00::2/64 nodad dev toward-alice
-    at_bob ip link set lo up; at_bob ip link set toward-alice up
-    # Bob's kernel would send one error a second and no more.
-    at_bob sh -c 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit'
+    $at_bob ip addr add 10.0.2.2/24 dev toward-alice
+    $at_bob ip addr add fd00::2/64 nodad dev toward-alice
+    $at_bob ip link set lo up; $at_bob ip link set toward-alice up
+    # Bob's kernel would send few errors a second; the second limit is for all together.
+    $at_bob sh -c 'cd /proc/sys/net; echo 0 > ipv4/icmp_ratelimit; echo 0 > ipv6/icmp/ratelimit
+        echo 100000 > ipv4/icmp_msgs_per_sec; echo 100000 > ipv4/icmp_msgs_burst' 2> /dev/null
 "#;
 
 const KINDS: [(&str, (u64, u64), (u64, u64), bool); 5] = [
@@ -160,14 +161,14 @@ fn tcpdump_finds_nothing_wrong_in_the_errors_and_in_what_they_quote() {
                kill $dump; cat dump; exit 0";
     let test = "reject: tcpdump_finds_nothing_wrong";
     let Some(output) = output_of(test, &["tcpdump", "ping"], &script) else { return };
-    let errors = |ip: &str| output.matches(ip).count();
-    assert_eq!(output.matches("ICMP6, ").count(), 9 * 20 + 10, "{output}");
-    assert_eq!(errors("ICMP ") - errors("ICMP echo"), 9 * 20 + 10, "{output}");
+    let count = |text: &str| output.matches(text).count();
+    assert_eq!(count("ICMP6, "), 9 * 20 + 10, "{output}");
+    assert_eq!(count("127.0.0.1: ICMP ") - count("ICMP echo"), 9 * 20 + 10, "{output}");
     for wrong in ["bad", "wrong", "incorrect", "missing"] {
         assert!(!output.contains(wrong), "{output}");
     }
     // Cut datagrams have no checksum to be checked; the whole ones are right.
-    assert!(output.matches("[udp sum ok] UDP, length 40").count() >= 20, "{output}");
+    assert!(count("[udp sum ok] UDP, length 40") >= 20, "{output}");
 }
 
 #[test]
@@ -204,12 +205,17 @@ fn on_a_connection_an_error_is_a_hint_and_the_ping_waits_on() {
 
 #[test]
 fn a_connection_survives_the_error_and_brings_the_reply() {
-    // The first segment of each request is rejected by a real firewall, hard or
-    // soft; TCP sends it again, and the second one passes.
+    // Two segments of three are rejected by a real firewall, be it hard or soft.
+    // On one machine the first error comes back during the client's own write,
+    // when Linux keeps it to itself; TCP sends the segment again, from a timer,
+    // hears of the second error, and the third segment passes.
     let script = "serve log tcp_ping server --loss 0 -q
         for with in icmp-host-unreachable icmp-port-unreachable; do
-            iptables -A INPUT -p tcp --dport 12001 --tcp-flags PSH PSH -m statistic --mode nth \\
-                --every 2 --packet 0 -j REJECT --reject-with $with || exit 97
+            for every in 3 2; do
+                iptables -A INPUT -p tcp --dport 12001 --tcp-flags PSH PSH \
+                    -m statistic --mode nth --every $every --packet 0 \
+                    -j REJECT --reject-with $with || exit 97
+            done
             echo == $with; tcp_ping client -n 3 -W 60s --json
             iptables -F
         done
@@ -219,7 +225,9 @@ fn a_connection_survives_the_error_and_brings_the_reply() {
     let runs = runs(&output);
     assert_eq!(runs.len(), 2);
     for (name, events) in runs {
-        assert_eq!(seqs(&events, "icmp_error"), [1, 2, 3], "{name}: {events:#?}");
+        let mut hints = seqs(&events, "icmp_error");
+        hints.dedup();
+        assert_eq!(hints, [1, 2, 3], "{name}: {events:#?}");
         assert_eq!(seqs(&events, "reply"), [1, 2, 3], "{name}: {events:#?}");
         let summary = events.last().unwrap();
         assert_eq!((&summary["errors"], &summary["received"]), (&0.into(), &3.into()));
@@ -244,13 +252,13 @@ fn a_firewall_on_another_host_is_named_for_every_probe() {
         let host = if tool == "iptables" { "10.0.2.2" } else { "[fd00::2]" };
         script += &format!(
             "for protocol in udp tcp; do
-                 at_bob {tool} -A INPUT -p $protocol -j REJECT --reject-with {with} || exit 97
+                 $at_bob {tool} -A INPUT -p $protocol -j REJECT --reject-with {with} || exit 97
              done
-             echo '== udp {with}'; udp_ping_client {host}:12000 -n 50 -W 60s --json
+             echo '== udp {with}'; udp_ping_client {host}:12000 -n 50 -i 5ms -W 60s --json
              echo '== tcp {with}'; tcp_ping client {host}:12001 -n 3 -W 60s --json
              echo '== beat {with}'; udp_heartbeat client {host}:12002 -n 3 -W 60s --json
              echo '== echo {with}'; echo_client {host}:10100 --message hello -n 3 -W 60s --json
-             at_bob {tool} -F\n"
+             $at_bob {tool} -F\n"
         );
     }
     script += "exit 0";
@@ -283,9 +291,9 @@ fn between_two_hosts_the_servers_errors_arrive_as_well() {
         ("[::]:12000", "[::]:12001", "10.0.2.2"),
     ] {
         script += &format!(
-            "serve log at_bob udp_ping_server --bind {udp} --loss 0 --reject-rate 1 --reject-with random -q
+            "serve log $at_bob udp_ping_server --bind {udp} --loss 0 --reject-rate 1 --reject-with random -q
              echo '== udp'; udp_ping_client {host}:12000 -n 200 -W 60s --json; stop
-             serve log at_bob tcp_ping server --bind {tcp} --loss 0 --reject-rate 1 --reject-with random -q
+             serve log $at_bob tcp_ping server --bind {tcp} --loss 0 --reject-rate 1 --reject-with random -q
              echo '== tcp'; tcp_ping client {host}:12001 -n 20 -W 200ms --json; stop\n"
         );
     }
