@@ -8,6 +8,7 @@
 //! | `labs/03-tcp-ping.md` | `tcp_ping` | connections, a thread for each, streams without messages, the ways to say no |
 //! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
 //! | `labs/05-icmp-ping.md` | `icmp_ping` | a header by hand, raw sockets, privileges |
+//! | `labs/06-errors.md` | `icmp_trace` | errors: who sends them, what they quote, who hears of them |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!

@@ -7,7 +7,7 @@
 //!
 //! You see a line for each hop: who answered there, and how long it took, three
 //! times; a star for a probe that nobody answered. The last line is the host
-//! itself. Sheets 06 and 07, in labs/.
+//! itself. Sheets: labs/06-errors.md, and 07.
 //!
 //! New here: the TTL is the question. Each router takes 1 from it, and the one
 //! that takes the last throws the packet away and says so, in an ICMP error

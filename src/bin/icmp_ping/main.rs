@@ -175,7 +175,10 @@ fn run(args: &Args) -> Result<Exit, String> {
 
 /// Why a request was not sent, in a few words.
 fn not_sent(why: &io::Error, route: &UdpSocket, version: Version) -> String {
-    match sys::path_mtu(route, version) {
+    // The socket goes by the route that it was given when it was connected, and
+    // a router may have told of a smaller MTU since: connecting asks anew.
+    let asked_anew = route.peer_addr().and_then(|peer| route.connect(peer));
+    match asked_anew.ok().and_then(|()| sys::path_mtu(route, version)) {
         Some(mtu) if sys::is_too_long(why) => format!("{}, mtu={mtu}", cause(why)),
         _ => cause(why),
     }
