@@ -9,6 +9,7 @@
 //! | `labs/04-echo.md` | `echo_server`, `echo_client` | streams beside datagrams, half-close, backpressure |
 //! | `labs/05-icmp-ping.md` | `icmp_ping` | a header by hand, raw sockets, privileges |
 //! | `labs/06-errors.md` | `icmp_trace` | errors: who sends them, what they quote, who hears of them |
+//! | `labs/07-lossy-network.md` | all of these | loss at the cable: who repairs it, and at what price |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!

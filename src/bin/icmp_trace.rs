@@ -7,7 +7,7 @@
 //!
 //! You see a line for each hop: who answered there, and how long it took, three
 //! times; a star for a probe that nobody answered. The last line is the host
-//! itself. Sheets: labs/06-errors.md, and 07.
+//! itself. Sheets: labs/06-errors.md, labs/07-lossy-network.md.
 //!
 //! New here: the TTL is the question. Each router takes 1 from it, and the one
 //! that takes the last throws the packet away and says so, in an ICMP error
