@@ -55,8 +55,8 @@ impl<'a> Page<'a> {
 
     fn note_hidden_header(&mut self) {
         self.note(
-            "The IP header is not shown: the kernel keeps it to itself here. To see it: \
-             sudo tcpdump -vvx",
+            "The IP header is not shown: the kernel shows it to root alone, and only of a packet in \
+             one piece. To see it all the same: sudo tcpdump -vvx",
         );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ICMP echo request, 8 bytes of header
-//!   0014  08           type             8       echo request: please send this back
+//!   0014  08           type             8       echo request: send this back
 //!   0015  00           code             0       always 0 in an echo
 //!   0016  84 ca        checksum         84ca    worked below
 //! ```
@@ -32,7 +32,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use field::{Field, dump};
 pub use hex::{WIDTH, hex, plain_dump, wrap};
 pub use page::{Page, Part};
-pub use sum::{From, Step, Sum, Verdict};
+pub use sum::{Origin, Step, Sum, Verdict};
 pub use tell::{Explain, Teller};
 
 use crate::output::Painter;

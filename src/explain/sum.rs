@@ -14,7 +14,7 @@ const FIRST: usize = 12;
 /// One line of the sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    pub from: From,
+    pub from: Origin,
     /// The word that is added; of a subtotal the sum of its words.
     pub word: u16,
     /// What the word is.
@@ -23,7 +23,7 @@ pub struct Step {
 
 /// Where a step's word comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum Origin {
     /// From the pseudo-header, which is not in the packet.
     Pseudo,
     /// From this offset in the packet.
@@ -99,7 +99,7 @@ impl Sum {
         let bytes = &cover.packet[cover.range.clone()];
         let mut steps: Vec<Step> = Vec::new();
         for (word, what) in &cover.pseudo {
-            steps.push(Step { from: From::Pseudo, word: *word, what: what.clone() });
+            steps.push(Step { from: Origin::Pseudo, word: *word, what: what.clone() });
         }
         let pseudo = steps.iter().fold(0, |sum, step| add(sum, step.word).0);
 
@@ -112,11 +112,11 @@ impl Sum {
             let offset = cover.range.start + 2 * index;
             if hidden.contains(&index) {
                 match steps.last_mut() {
-                    Some(Step { from: From::Subtotal(count), word: subtotal, .. }) => {
+                    Some(Step { from: Origin::Subtotal(count), word: subtotal, .. }) => {
                         *count += 1;
                         *subtotal = add(*subtotal, word).0;
                     }
-                    _ => steps.push(Step { from: From::Subtotal(1), word, what: String::new() }),
+                    _ => steps.push(Step { from: Origin::Subtotal(1), word, what: String::new() }),
                 }
                 continue;
             }
@@ -132,10 +132,10 @@ impl Sum {
                 let characters = [bytes[2 * index], bytes[2 * index + 1]].map(character);
                 what.push_str(&format!(" \"{}{}\"", characters[0], characters[1]));
             }
-            steps.push(Step { from: From::Offset(offset), word, what });
+            steps.push(Step { from: Origin::Offset(offset), word, what });
         }
         for step in &mut steps {
-            if let From::Subtotal(count) = step.from {
+            if let Origin::Subtotal(count) = step.from {
                 step.what = format!("the sum of {count} words more");
             }
         }

@@ -1,7 +1,7 @@
 //! A checksum's sum as a table, and what follows from it.
 
 use super::hex::{WIDTH, wrap};
-use super::sum::{From, Step, Sum, Verdict};
+use super::sum::{Origin, Step, Sum, Verdict};
 use crate::output::{Colour, Painter};
 use crate::wire::checksum::add;
 
@@ -89,9 +89,9 @@ impl Sum {
 impl Step {
     fn line(&self, raw: u16, sum: u16, carried: bool, painter: Painter) -> String {
         let from = match self.from {
-            From::Pseudo => "pseudo".to_string(),
-            From::Offset(offset) => format!("{offset:04x}"),
-            From::Subtotal(_) => "...".to_string(),
+            Origin::Pseudo => "pseudo".to_string(),
+            Origin::Offset(offset) => format!("{offset:04x}"),
+            Origin::Subtotal(_) => "...".to_string(),
         };
         let from = painter.paint(Colour::Dim, &format!("{from:6}"));
         let carry = if carried {
