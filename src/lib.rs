@@ -24,6 +24,7 @@
 //! | [`endpoint`] | addresses on a command line |
 //! | [`explain`] | a packet on a page: every field named, every checksum worked |
 //! | [`capture`] | whole packets with their IP headers, for root |
+//! | [`icmp_errors`] | the ICMP errors that a UDP socket is told of |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`clients`] | a server's bounded table of its clients |
@@ -44,6 +45,7 @@ pub mod echo;
 pub mod endpoint;
 pub mod explain;
 pub mod histogram;
+pub mod icmp_errors;
 pub mod icmp_socket;
 pub mod impair;
 pub mod output;

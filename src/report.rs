@@ -1,5 +1,6 @@
 //! What a pinger tells: one event, shown as a line like `ping`'s or as a JSON line, and the summary.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -9,6 +10,7 @@ use crate::histogram;
 use crate::output::{self, Colour, Painter, printable};
 use crate::probes::Answer;
 use crate::stats::{Counts, Rtts};
+use crate::wire::icmp_error::Problem;
 
 /// Something that happened to a probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,22 +21,33 @@ pub enum Event<'a> {
     Corrupt { seq: u64, rtt: Duration, bytes: usize, ttl: Option<u8>, what: &'a str },
     /// No reply came within the timeout.
     Timeout { seq: u64, after: Duration },
-    /// An ICMP error came in place of a reply.
-    IcmpError { seq: u64, kind: u8, code: u8, meaning: &'a str, from: Option<&'a str> },
+    /// An ICMP error came in place of a reply; `from` is who sent it, where that is known.
+    IcmpError { seq: u64, problem: Problem, from: Option<IpAddr> },
     /// The operating system would not send the probe.
     NotSent { seq: u64, why: &'a str },
     /// A packet came that answers nothing of ours.
     Foreign { packet: &'a [u8] },
 }
 
-impl Event<'_> {
-    /// What a connected UDP socket's ECONNREFUSED stands for: RFC 792 for
-    /// IPv4; RFC 4443, section 3.1, for IPv6. Who sent it, the socket does not say.
-    pub fn port_unreachable(seq: u64, ipv4: bool) -> Event<'static> {
-        let (kind, code) = if ipv4 { (3, 3) } else { (1, 4) };
-        let meaning = "port unreachable: no program listens there";
-        Event::IcmpError { seq, kind, code, meaning, from: None }
-    }
+/// An ICMP error for a person: `Destination Host Unreachable (ICMP type 3, code 1), soft`.
+/// Of a soft one the sender hopes that it passes (RFC 1122, section 4.2.3.9).
+pub fn icmp_error_text(problem: Problem) -> String {
+    let hint = if problem.is_port_unreachable() { ": no program listens there" } else { "" };
+    let soft = if problem.is_hard() { "" } else { ", soft" };
+    format!("{problem}{hint} (ICMP type {}, code {}){soft}", problem.kind, problem.code)
+}
+
+/// The event `icmp_error`.
+pub fn icmp_error_json(seq: u64, problem: Problem, from: Option<IpAddr>) -> Value {
+    json!({
+        "event": "icmp_error",
+        "seq": seq,
+        "type": problem.kind,
+        "code": problem.code,
+        "meaning": problem.to_string(),
+        "hard": problem.is_hard(),
+        "from": from.map(|from| from.to_string()),
+    })
 }
 
 /// What one protocol adds to the summary.
@@ -147,14 +160,13 @@ impl Reporter {
                 Some(Colour::Yellow),
                 format!("no reply to {number}={seq} within {}", show_duration(*after)),
             ),
-            Event::IcmpError { seq, kind, code, meaning, from } => {
-                let from = from.unwrap_or(&self.target);
+            Event::IcmpError { seq, problem, from } => {
+                let from = from.map_or(self.target.clone(), |from| from.to_string());
                 let text = match self.words {
-                    Words::Ours => {
-                        format!("from {from}: seq={seq} {meaning} (ICMP type {kind}, code {code})")
-                    }
+                    Words::Ours => format!("from {from}: seq={seq} {}", icmp_error_text(*problem)),
                     Words::Pings { .. } => {
-                        format!("From {from} icmp_seq={seq} {meaning} (type {kind}, code {code})")
+                        let Problem { kind, code, .. } = problem;
+                        format!("From {from} icmp_seq={seq} {problem} (type {kind}, code {code})")
                     }
                 };
                 (Some(Colour::Red), text)
@@ -205,14 +217,7 @@ impl Reporter {
             Event::Timeout { seq, after } => {
                 json!({"event": "timeout", "seq": seq, "timeout_ms": ms(*after)})
             }
-            Event::IcmpError { seq, kind, code, meaning, from } => json!({
-                "event": "icmp_error",
-                "seq": seq,
-                "type": kind,
-                "code": code,
-                "meaning": meaning,
-                "from": from,
-            }),
+            Event::IcmpError { seq, problem, from } => icmp_error_json(*seq, *problem, *from),
             Event::NotSent { seq, why } => json!({"event": "not_sent", "seq": seq, "why": why}),
             Event::Foreign { packet } => json!({
                 "event": "foreign",
@@ -414,6 +419,7 @@ fn summary_json(counts: &Counts, rtts: &Rtts) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::icmp::Version;
 
     fn reporter() -> Reporter {
         Reporter::new(false, false, "127.0.0.1:12000")
@@ -423,6 +429,8 @@ mod tests {
     fn an_event_says_the_same_in_text_and_in_json() {
         let rtt = Duration::from_micros(1234);
         let answer = |answer| Event::Answer { seq: 7, answer, bytes: 34, ttl: None };
+        let port = Problem::port_unreachable(Version::V4);
+        let host = Problem { code: 1, ..port };
         let cases = [
             (
                 answer(Answer::Reply(rtt)),
@@ -440,16 +448,17 @@ mod tests {
                 json!({"event": "timeout", "seq": 7, "timeout_ms": 1000.0}),
             ),
             (
-                Event::IcmpError {
-                    seq: 7,
-                    kind: 3,
-                    code: 3,
-                    meaning: "port unreachable",
-                    from: None,
-                },
-                "from 127.0.0.1:12000: seq=7 port unreachable (ICMP type 3, code 3)",
-                json!({"event": "icmp_error", "seq": 7, "type": 3, "code": 3,
-                       "meaning": "port unreachable", "from": null}),
+                Event::IcmpError { seq: 7, problem: port, from: None },
+                "from 127.0.0.1:12000: seq=7 Destination Port Unreachable: \
+                 no program listens there (ICMP type 3, code 3)",
+                json!({"event": "icmp_error", "seq": 7, "type": 3, "code": 3, "hard": true,
+                       "meaning": "Destination Port Unreachable", "from": null}),
+            ),
+            (
+                Event::IcmpError { seq: 7, problem: host, from: Some([10, 0, 2, 1].into()) },
+                "from 10.0.2.1: seq=7 Destination Host Unreachable (ICMP type 3, code 1), soft",
+                json!({"event": "icmp_error", "seq": 7, "type": 3, "code": 1, "hard": false,
+                       "meaning": "Destination Host Unreachable", "from": "10.0.2.1"}),
             ),
         ];
         for (event, text, json) in cases {
@@ -463,7 +472,8 @@ mod tests {
         let reporter = Reporter::in_pings_words(false, false, "localhost", "127.0.0.1");
         let rtt = Duration::from_micros(34);
         let answer = Answer::Reply(rtt);
-        let error = ("Destination Host Unreachable", Some("10.0.0.1"));
+        let problem = Problem { code: 1, ..Problem::port_unreachable(Version::V4) };
+        let from = Some([10, 0, 0, 1].into());
         for (event, text) in [
             (
                 Event::Answer { seq: 1, answer, bytes: 64, ttl: Some(64) },
@@ -474,7 +484,7 @@ mod tests {
                 "8 bytes from 127.0.0.1: icmp_seq=2 time=0.034 ms (corrupt: bad checksum)",
             ),
             (
-                Event::IcmpError { seq: 3, kind: 3, code: 1, meaning: error.0, from: error.1 },
+                Event::IcmpError { seq: 3, problem, from },
                 "From 10.0.0.1 icmp_seq=3 Destination Host Unreachable (type 3, code 1)",
             ),
         ] {

@@ -29,6 +29,7 @@ use socklab::echo::connect::connect;
 use socklab::echo::input::Messages;
 use socklab::echo::report::{Report, Verdict};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
+use socklab::icmp_errors::{IcmpError, IcmpErrors};
 use socklab::sys;
 
 const NAME: &str = "echo_client";
@@ -109,6 +110,7 @@ fn exchange_datagrams(
         // in there late, or twice, is not taken for the answer to the next.
         let socket = connect_udp(server)?;
         sys::stamp_arrivals(&socket);
+        let mut errors = IcmpErrors::of(&socket, server.ip());
         report.sending();
         let sent = Instant::now();
         if let Err(why) = socket.send(&message) {
@@ -132,18 +134,22 @@ fn exchange_datagrams(
                     break (bytes, Verdict::of(&message, &buffer[..bytes], rtt));
                 }
                 Err(_) if cli::stopping() => return Ok(()),
-                Err(why) => match why.kind() {
-                    ErrorKind::WouldBlock if left.is_zero() => {
-                        break (0, Verdict::NoAnswer { after: timeout });
+                Err(why) => {
+                    let mut refusal = None;
+                    let icmp = errors.take(&socket, &why, |error| {
+                        let IcmpError { problem, from, .. } = *error;
+                        refusal = Some(Verdict::IcmpError { problem, from });
+                    });
+                    match (refusal, why.kind()) {
+                        (Some(refusal), _) => break (0, refusal),
+                        (None, ErrorKind::WouldBlock) if left.is_zero() => {
+                            break (0, Verdict::NoAnswer { after: timeout });
+                        }
+                        (None, ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                        (None, _) if icmp => {}
+                        _ => return Err(format!("cannot receive from {server}: {}", cause(&why))),
                     }
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-                    // RFC 792 for IPv4; RFC 4443, section 3.1, for IPv6.
-                    ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-                        let (kind, code) = if server.is_ipv4() { (3, 3) } else { (1, 4) };
-                        break (0, Verdict::Refused { kind, code });
-                    }
-                    _ => return Err(format!("cannot receive from {server}: {}", cause(&why))),
-                },
+                }
             }
         };
         report.verdict(&buffer[..bytes], &verdict);

@@ -17,8 +17,7 @@ mod dissect;
 #[path = "udp_ping_client/spoil.rs"]
 mod spoil;
 
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -29,6 +28,7 @@ use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
 use socklab::explain::Explain;
+use socklab::icmp_errors::{IcmpError, IcmpErrors};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
@@ -85,6 +85,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let socket = connect_udp(server)?;
     let kernel_stamps = sys::stamp_arrivals(&socket);
     let mut spoiler = Spoiler::asked_for(args.flip_bit, &socket, server, size)?;
+    let mut errors = IcmpErrors::of(&socket, server.ip());
     cli::stop_on_ctrl_c()?;
 
     let reporter = Reporter::new(args.json, args.quiet, &server.to_string());
@@ -115,6 +116,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 None => socket.send(&request),
                 Some(spoiler) => spoiler.send(&request),
             };
+            let tell = |error: &IcmpError| failed(error, &mut probes, &reporter);
             match outcome {
                 Ok(_) => {
                     probes.sent(sent, stamp);
@@ -122,10 +124,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 }
                 // The error of an earlier request; this one was not sent, and
                 // has its turn again.
-                Err(why) if is_refusal(&why) => {
-                    refused(&mut probes, &reporter, server);
-                    continue;
-                }
+                Err(why) if errors.take(&socket, &why, tell) => continue,
                 Err(why) => {
                     let seq = probes.not_sent(sent, stamp);
                     reporter.event(&Event::NotSent { seq, why: &cause(&why) });
@@ -155,20 +154,24 @@ fn run(args: &Args) -> Result<Exit, String> {
                 let event = match_reply(reply, &arrival, &mut probes, size);
                 reporter.event(&event);
             }
-            Err(why) => match why.kind() {
-                // Nothing is left to read: what is due by now did not come.
-                ErrorKind::WouldBlock => {
-                    while let Some(seq) = probes.timed_out(asked) {
-                        reporter.event(&Event::Timeout { seq, after: args.timeout });
+            Err(why) => {
+                let tell = |error: &IcmpError| failed(error, &mut probes, &reporter);
+                let icmp = errors.take(&socket, &why, tell);
+                match why.kind() {
+                    // Nothing is left to read: what is due by now did not come.
+                    ErrorKind::WouldBlock => {
+                        while let Some(seq) = probes.timed_out(asked) {
+                            reporter.event(&Event::Timeout { seq, after: args.timeout });
+                        }
+                    }
+                    ErrorKind::Interrupted => {}
+                    _ if icmp => {}
+                    _ => {
+                        trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
+                        break;
                     }
                 }
-                ErrorKind::Interrupted => {}
-                _ if is_refusal(&why) => refused(&mut probes, &reporter, server),
-                _ => {
-                    trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
-                    break;
-                }
-            },
+            }
         }
     }
 
@@ -225,15 +228,15 @@ fn start(reporter: &Reporter, args: &Args, size: usize, kernel_stamps: bool) {
     reporter.start(&text, &event);
 }
 
-/// True for the answer "port unreachable" to an earlier datagram; Windows
-/// calls it a reset.
-fn is_refusal(why: &io::Error) -> bool {
-    matches!(why.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
-}
-
-fn refused(probes: &mut Probes, reporter: &Reporter, server: SocketAddr) {
-    if let Some(seq) = probes.refused() {
-        reporter.event(&Event::port_unreachable(seq, server.is_ipv4()));
+/// Enters an ICMP error for the request that it quotes; or, where it does not
+/// quote that far, for the oldest one, because errors come in their order.
+fn failed(error: &IcmpError, probes: &mut Probes, reporter: &Reporter) {
+    let seq = match ping::sequence_of_request(error.request) {
+        Some(seq) => probes.failed(seq).then_some(seq),
+        None => probes.refused(),
+    };
+    if let Some(seq) = seq {
+        reporter.event(&Event::IcmpError { seq, problem: error.problem, from: error.from });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the echo client tells: of each message what became of it, and the sum at the end.
 
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +10,8 @@ use crate::cli::{Exit, show_duration};
 use crate::echo::compare::{Difference, Flow, difference};
 use crate::echo::screen::Screen;
 use crate::output::{self, Colour, Painter};
+use crate::report::{icmp_error_json, icmp_error_text};
+use crate::wire::icmp_error::Problem;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub enum Verdict {
     Different { first: Difference },
     /// Nothing, or not all of it, came back in time.
     NoAnswer { after: Duration },
-    /// An ICMP error came in its place: its type and code.
-    Refused { kind: u8, code: u8 },
+    /// An ICMP error came in its place; `from` is who sent it, where that is known.
+    IcmpError { problem: Problem, from: Option<IpAddr> },
     /// The server ended the connection before all had come back.
     Closed { why: String },
     /// It could not be sent.
@@ -37,8 +39,6 @@ impl Verdict {
         }
     }
 }
-
-const REFUSED: &str = "port unreachable: no program listens there";
 
 /// Messages by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -166,9 +166,9 @@ impl Report {
                 let after = show_duration(*after);
                 (Colour::Yellow, format!("no answer to seq={seq} within {after}{only}"))
             }
-            Verdict::Refused { kind, code } => {
-                let icmp = format!("(ICMP type {kind}, code {code})");
-                (Colour::Red, format!("from {from}: seq={seq} {REFUSED} {icmp}"))
+            Verdict::IcmpError { problem, from } => {
+                let from = from.map_or(self.server.clone(), |from| from.to_string());
+                (Colour::Red, format!("from {from}: seq={seq} {}", icmp_error_text(*problem)))
             }
             Verdict::Closed { why } => {
                 let text = format!("from {from}: seq={seq} broken off after {bytes} bytes: {why}");
@@ -200,14 +200,7 @@ impl Report {
             Verdict::NoAnswer { after } => {
                 json!({"event": "timeout", "seq": seq, "bytes": bytes, "timeout_ms": ms(*after)})
             }
-            Verdict::Refused { kind, code } => json!({
-                "event": "icmp_error",
-                "seq": seq,
-                "type": kind,
-                "code": code,
-                "meaning": REFUSED,
-                "from": null,
-            }),
+            Verdict::IcmpError { problem, from } => icmp_error_json(seq, *problem, *from),
             Verdict::Closed { why } => {
                 json!({"event": "closed", "seq": seq, "bytes": bytes, "why": why})
             }

@@ -26,6 +26,10 @@ const TOO_BIG_V6: u8 = 2;
 const TIME_EXCEEDED_V6: u8 = 3;
 const PARAMETER_PROBLEM_V6: u8 = 4;
 
+/// Nobody listens there: codes of [`UNREACHABLE_V4`] and [`UNREACHABLE_V6`].
+const PORT_CODE_V4: u8 = 3;
+const PORT_CODE_V6: u8 = 4;
+
 /// Fragmentation needed, and not allowed: code 4 of [`UNREACHABLE_V4`].
 const TOO_BIG_CODE_V4: u8 = 4;
 
@@ -118,6 +122,21 @@ impl<'a> IcmpError<'a> {
 }
 
 impl Problem {
+    /// "Nobody has this port", which a host says of itself: RFC 792 for IPv4;
+    /// RFC 4443, section 3.1, for IPv6.
+    pub fn port_unreachable(version: Version) -> Problem {
+        let (kind, code) = match version {
+            Version::V4 => (UNREACHABLE_V4, PORT_CODE_V4),
+            Version::V6 => (UNREACHABLE_V6, PORT_CODE_V6),
+        };
+        Problem { version, kind, code, rest: 0 }
+    }
+
+    pub fn is_port_unreachable(self) -> bool {
+        let Problem { version, kind, code, .. } = Problem::port_unreachable(self.version);
+        (self.version, self.kind, self.code) == (version, kind, code)
+    }
+
     /// Whether messages of this type are errors at all. RFC 4443 keeps the
     /// types up to 127 for them; RFC 792 has these few, and the source quench,
     /// which nobody may send any more (RFC 6633).

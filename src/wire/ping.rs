@@ -65,8 +65,20 @@ pub fn reply_to(message: &mut [u8]) {
 /// The sequence number that a reply carries, or `None` if the bytes are no
 /// reply to a ping of ours.
 pub fn sequence(reply: &[u8]) -> Option<u64> {
-    let mut words = reply.split(|&byte| byte == b' ');
-    if words.next() != Some(WORD_IN_REPLY) {
+    number(reply, WORD_IN_REPLY)
+}
+
+/// The sequence number of a request of which an ICMP error quotes the
+/// beginning; `None` if it may have been cut off within the number.
+pub fn sequence_of_request(beginning: &[u8]) -> Option<u64> {
+    let (number_ends, _) =
+        beginning.iter().enumerate().filter(|(_, byte)| **byte == b' ').nth(1)?;
+    number(&beginning[..number_ends], WORD.as_bytes())
+}
+
+fn number(message: &[u8], word: &[u8]) -> Option<u64> {
+    let mut words = message.split(|&byte| byte == b' ');
+    if words.next() != Some(word) {
         return None;
     }
     let digits = words.next()?;
@@ -110,6 +122,15 @@ mod tests {
         reply_to(&mut message);
         assert_eq!(&message, REPLY);
         assert_eq!(sequence(REPLY), Some(1));
+    }
+
+    #[test]
+    fn a_request_that_is_quoted_has_its_number_as_long_as_that_is_whole() {
+        assert_eq!(sequence_of_request(REQUEST), Some(1));
+        assert_eq!(sequence_of_request(b"Ping 12 "), Some(12));
+        for cut in [b"" as &[u8], b"Pin", b"Ping ", b"Ping 1", REPLY, b"Ping x T"] {
+            assert_eq!(sequence_of_request(cut), None);
+        }
     }
 
     #[test]

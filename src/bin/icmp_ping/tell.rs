@@ -83,18 +83,12 @@ pub fn finding(reporter: &Reporter, finding: &Finding, received: &Received, from
 
 /// Tells an ICMP error, which `from` sent.
 pub fn error(reporter: &Reporter, finding: &Finding, from: Option<IpAddr>) {
-    let from = from.map(|from| from.to_string());
     match finding {
         Finding::Failed { seq, problem } => {
-            reporter.event(&Event::IcmpError {
-                seq: *seq,
-                kind: problem.kind,
-                code: problem.code,
-                meaning: &problem.to_string(),
-                from: from.as_deref(),
-            });
+            reporter.event(&Event::IcmpError { seq: *seq, problem: *problem, from });
         }
         Finding::Redirected { seq, problem } => {
+            let from = from.map(|from| from.to_string());
             let router = from.as_deref().unwrap_or("somebody");
             let (kind, code) = (problem.kind, problem.code);
             let text = format!("From {router} icmp_seq={seq} {problem} (type {kind}, code {code})");

@@ -8,6 +8,7 @@ use serde_json::json;
 use socklab::cli::{self, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
+use socklab::icmp_errors::{IcmpError, IcmpErrors};
 use socklab::output::printable;
 use socklab::probes::{Answer as Fate, Probes};
 use socklab::report::{Event, Reporter};
@@ -68,6 +69,7 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
     let server = args.server.resolve(12002, args.family.wanted())?;
     let socket = connect_udp(server)?;
     sys::stamp_arrivals(&socket);
+    let mut errors = IcmpErrors::of(&socket, server.ip());
     cli::stop_on_ctrl_c()?;
 
     let reporter = Reporter::new(args.json, args.quiet, &server.to_string());
@@ -112,13 +114,12 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
             // as a difference of the clocks.
             let sent = Instant::now();
             let beat = Beat { seq, sent: stamp.as_microsecond() as f64 / 1e6 };
-            match socket.send(beat.emit().as_bytes()) {
+            let outcome = socket.send(beat.emit().as_bytes());
+            let tell = |error: &IcmpError| failed(error, &mut probes, &reporter, &mut watch);
+            match outcome {
                 Ok(_) => probes.sent(sent, stamp),
                 // The error of an earlier beat; this one has its turn again.
-                Err(why) if why.kind() == ErrorKind::ConnectionRefused => {
-                    refused(&mut probes, &reporter, &mut watch, server.is_ipv4());
-                    continue;
-                }
+                Err(why) if errors.take(&socket, &why, tell) => continue,
                 Err(why) => {
                     let seq = probes.not_sent(sent, stamp);
                     reporter.event(&Event::NotSent { seq, why: &cause(&why) });
@@ -170,22 +171,24 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
                     }
                 }
             }
-            Err(why) => match why.kind() {
-                ErrorKind::WouldBlock => {
-                    while let Some(seq) = probes.timed_out(asked) {
-                        reporter.event(&Event::Timeout { seq, after: args.timeout });
-                        watch.missed(seq, &reporter);
+            Err(why) => {
+                let tell = |error: &IcmpError| failed(error, &mut probes, &reporter, &mut watch);
+                let icmp = errors.take(&socket, &why, tell);
+                match why.kind() {
+                    ErrorKind::WouldBlock => {
+                        while let Some(seq) = probes.timed_out(asked) {
+                            reporter.event(&Event::Timeout { seq, after: args.timeout });
+                            watch.missed(seq, &reporter);
+                        }
+                    }
+                    ErrorKind::Interrupted => {}
+                    _ if icmp => {}
+                    _ => {
+                        trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
+                        break;
                     }
                 }
-                ErrorKind::Interrupted => {}
-                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-                    refused(&mut probes, &reporter, &mut watch, server.is_ipv4());
-                }
-                _ => {
-                    trouble = Some(format!("cannot receive from {server}: {}", cause(&why)));
-                    break;
-                }
-            },
+            }
         }
     }
 
@@ -198,9 +201,15 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
     }
 }
 
-fn refused(probes: &mut Probes, reporter: &Reporter, watch: &mut Watch, ipv4: bool) {
-    if let Some(seq) = probes.refused() {
-        reporter.event(&Event::port_unreachable(seq, ipv4));
+/// Enters an ICMP error for the beat that it quotes; or, where it does not
+/// quote that far, for the oldest one.
+fn failed(error: &IcmpError, probes: &mut Probes, reporter: &Reporter, watch: &mut Watch) {
+    let seq = match Beat::parse(error.request) {
+        Some(beat) => probes.failed(beat.seq).then_some(beat.seq),
+        None => probes.refused(),
+    };
+    if let Some(seq) = seq {
+        reporter.event(&Event::IcmpError { seq, problem: error.problem, from: error.from });
         watch.missed(seq, reporter);
     }
 }
