@@ -68,6 +68,8 @@ pub struct Impairment {
     duplicate: Rate,
     reorder: Rate,
     corrupt: Rate,
+    /// How often, and with what in words.
+    reject: Option<(Rate, String)>,
 }
 
 impl Impairment {
@@ -100,7 +102,14 @@ impl Impairment {
             duplicate: args.duplicate,
             reorder: args.reorder,
             corrupt: args.corrupt,
+            reject: None,
         })
+    }
+
+    /// The same, but this share of the replies gives way to an ICMP error, if
+    /// a rate is given; `with` says which.
+    pub fn rejecting(self, rate: Option<Rate>, with: String) -> Impairment {
+        Impairment { reject: rate.map(|rate| (rate, with)), ..self }
     }
 
     /// For a server's first line: `loss 30%, delay 1.5s, seed 42`.
@@ -127,6 +136,9 @@ impl Impairment {
             if rate > Rate::ZERO {
                 words.push(format!("{name} {rate}"));
             }
+        }
+        if let Some((rate, with)) = &self.reject {
+            words.push(format!("reject {rate} with {with}"));
         }
         words.push(format!("seed {}", self.seed));
         words.join(", ")
@@ -163,7 +175,7 @@ impl Impairment {
         // changes what another one does: --jitter loses no other pings.
         let mut draws = [0u64; 8];
         draws.fill_with(|| client.random.next_u64());
-        let [loss, jitter, twice, held, corrupt, bit, _, _] = draws;
+        let [loss, jitter, twice, held, corrupt, bit, reject, error] = draws;
 
         let lost = match &self.loss {
             Loss::Listed(list) => list.contains(&client.requests),
@@ -176,6 +188,9 @@ impl Impairment {
         client.lost_before = lost;
         if lost {
             return Fate::Dropped;
+        }
+        if self.reject.as_ref().is_some_and(|(rate, _)| hit(reject, rate.get())) {
+            return Fate::Rejected { draw: error };
         }
         Fate::Replied(Treatment {
             delay: self.delay + self.jitter.mul_f64(uniform(jitter)),
@@ -220,6 +235,11 @@ fn random_loss(rate: Rate, burst: Option<f64>) -> Result<Loss, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Dropped,
+    /// An ICMP error takes the reply's place; `draw` is a random number that
+    /// chooses it, where there is a choice.
+    Rejected {
+        draw: u64,
+    },
     Replied(Treatment),
 }
 
@@ -325,6 +345,40 @@ mod tests {
             ..args()
         };
         assert_eq!(lost(&plan(&much), 1, 1000), plain);
+    }
+
+    #[test]
+    fn what_is_rejected_was_not_lost_and_changes_nothing_else() {
+        let plain = plan(&args());
+        let some = plain.clone().rejecting(Some(Rate::percent(25)), "random".to_string());
+        assert_eq!(some.describe(), "loss 30%, reject 25% with random, seed 42");
+        let (mut before, mut after) = (plain.fates(1), some.fates(1));
+        let (mut rejected, mut kept) = (0, 0);
+        for _ in 0..100_000 {
+            match (plain.next_fate(&mut before), some.next_fate(&mut after)) {
+                (Fate::Replied(_), Fate::Rejected { .. }) => rejected += 1,
+                (same, other) => {
+                    assert_eq!(same, other);
+                    kept += u32::from(same != Fate::Dropped);
+                }
+            }
+        }
+        let (low, high) = wilson(rejected, rejected + u64::from(kept)).unwrap();
+        assert!(low < 0.25 && 0.25 < high, "{low} to {high}");
+    }
+
+    /// As the lost ones: from another implementation of ChaCha8, in Python.
+    #[test]
+    fn the_rejections_of_a_seed_are_the_same_for_ever() {
+        let plan = plan(&args()).rejecting(Some(Rate::percent(50)), String::new());
+        let mut fates = plan.fates(1);
+        let drawn: Vec<(u64, u64)> = (1..=20)
+            .filter_map(|number| match plan.next_fate(&mut fates) {
+                Fate::Rejected { draw } => Some((number, draw % 5)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(drawn, [(1, 3), (7, 3), (11, 0), (12, 4), (19, 4)]);
     }
 
     #[test]

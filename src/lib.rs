@@ -27,6 +27,7 @@
 //! | [`icmp_errors`] | the ICMP errors that a UDP socket is told of |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
+//! | [`reject`] | ICMP errors that a server sends on purpose |
 //! | [`clients`] | a server's bounded table of its clients |
 //! | [`delay`] | the thread that sends late replies in time |
 //! | [`probes`] | a client's table of what it sent, and what became of it |
@@ -50,6 +51,7 @@ pub mod icmp_socket;
 pub mod impair;
 pub mod output;
 pub mod probes;
+pub mod reject;
 pub mod report;
 pub mod runs;
 pub mod sequence;

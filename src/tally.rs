@@ -17,6 +17,8 @@ pub struct Tally {
     pub replied: u64,
     /// Dropped on purpose.
     pub dropped: u64,
+    /// Answered with an ICMP error, on purpose.
+    pub rejected: u64,
     /// To be answered, but the reply could not be sent.
     pub failed: u64,
 }
@@ -26,6 +28,7 @@ impl AddAssign for Tally {
         self.received += other.received;
         self.replied += other.replied;
         self.dropped += other.dropped;
+        self.rejected += other.rejected;
         self.failed += other.failed;
     }
 }
@@ -47,6 +50,7 @@ impl Tally {
         event["received"] = json!(self.received);
         event["replied"] = json!(self.replied);
         event["dropped"] = json!(self.dropped);
+        event["rejected"] = json!(self.rejected);
         event["failed"] = json!(self.failed);
         event["loss_pct"] = json!(self.loss().map(|loss| 100.0 * loss));
     }
@@ -128,6 +132,9 @@ impl Summary<'_> {
         }
         if self.seen > 1 {
             output::line(&total.row("all", width));
+        }
+        if total.rejected > 0 {
+            output::line(&format!("rejected with an ICMP error: {}", total.rejected));
         }
         let failed = total.failed + self.failed_later;
         if failed > 0 {

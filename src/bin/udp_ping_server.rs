@@ -25,7 +25,9 @@ use socklab::delay::DelayLine;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::impair::{Fate, Fates, ImpairArgs, Impairment, Treatment};
 use socklab::output::{self, Colour, Painter, printable};
+use socklab::reject::{RejectArgs, Rejecter};
 use socklab::tally::{Summary, Tally};
+use socklab::wire::icmp_error::Problem;
 use socklab::wire::ping;
 
 const NAME: &str = "udp_ping_server";
@@ -45,6 +47,8 @@ struct Args {
     json: bool,
     #[command(flatten)]
     impair: ImpairArgs,
+    #[command(flatten)]
+    reject: RejectArgs,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Exit, String> {
-    let plan = Impairment::new(&args.impair, Rate::percent(30))?;
+    let plan = Impairment::new(&args.impair, Rate::percent(30))?
+        .rejecting(args.reject.reject_rate, args.reject.with());
     let address = args.bind.resolve(12000, Family::Any)?;
 
     let socket = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
@@ -60,6 +65,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     socket.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
     let address = socket.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
     let line = DelayLine::if_needed(&plan, &socket)?;
+    let rejecter = Rejecter::if_asked(&args.reject, address)?;
     cli::stop_on_ctrl_c()?;
 
     let log = Log { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
@@ -92,8 +98,19 @@ fn run(args: &Args) -> Result<Exit, String> {
 
         record.tally.received += 1;
         let mut failed = false;
+        let mut error = None;
         match fate {
             Fate::Dropped => record.tally.dropped += 1,
+            Fate::Rejected { draw } => {
+                let sent = rejecter.as_ref().is_some_and(|rejecter| {
+                    let problem = rejecter.problem(client, draw);
+                    error = Some(problem);
+                    rejecter.datagram(problem, client, address, request)
+                });
+                failed = !sent;
+                record.tally.rejected += u64::from(sent);
+                record.tally.failed += u64::from(failed);
+            }
             Fate::Replied(treatment) => {
                 reply.clear();
                 reply.extend_from_slice(request);
@@ -108,7 +125,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 record.tally.failed += u64::from(failed);
             }
         }
-        log.request(client, record.fates.requests(), request, &fate, failed);
+        log.request(client, record.fates.requests(), request, &fate, error, failed);
     }
 
     let summary = Summary {
@@ -176,22 +193,32 @@ impl Log {
     }
 
     /// One datagram: who, the how manieth of this client, its fate, and what it said.
-    fn request(&self, client: SocketAddr, number: u64, request: &[u8], fate: &Fate, failed: bool) {
+    /// `error` is that with which it was rejected.
+    fn request(
+        &self,
+        client: SocketAddr,
+        number: u64,
+        request: &[u8],
+        fate: &Fate,
+        error: Option<Problem>,
+        failed: bool,
+    ) {
         if self.quiet {
             return;
         }
         let (colour, word) = match fate {
             _ if failed => (Colour::Red, "failed"),
             Fate::Dropped => (Colour::Yellow, "dropped"),
+            Fate::Rejected { .. } => (Colour::Red, "rejected"),
             Fate::Replied(_) => (Colour::Green, "replied"),
         };
         let treatment = match fate {
             Fate::Replied(treatment) => *treatment,
-            Fate::Dropped => Treatment::default(),
+            Fate::Dropped | Fate::Rejected { .. } => Treatment::default(),
         };
         let bytes = request.len();
         if self.json {
-            let event = json!({
+            let mut event = json!({
                 "event": "request",
                 "client": client.to_string(),
                 "request": number,
@@ -203,19 +230,22 @@ impl Log {
                 "held": treatment.held,
                 "corrupt": treatment.corrupt.is_some(),
             });
+            if let Some(error) = error {
+                event["error"] = json!(error.to_string());
+            }
             output::line(&event.to_string());
         } else {
             let word = self.painter.paint(colour, word);
             let text = printable(request, 40);
-            let notes = notes(&treatment);
+            let notes = notes(&treatment, error);
             output::line(&format!("{client}  #{number:<3} {word}  {bytes} bytes  {text}{notes}"));
         }
     }
 }
 
-/// What else happens to a reply, in words.
-fn notes(treatment: &Treatment) -> String {
-    let mut notes = String::new();
+/// What else happens to a reply, or in its place, in words.
+fn notes(treatment: &Treatment, error: Option<Problem>) -> String {
+    let mut notes = error.map_or(String::new(), |error| format!("  {error}"));
     if !treatment.delay.is_zero() {
         notes += &format!("  after {:.0} ms", treatment.delay.as_secs_f64() * 1e3);
     }

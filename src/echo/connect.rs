@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::cli::{self, LOOK_UP, show_duration};
 use crate::endpoint::cause;
-use crate::sys;
+use crate::report::icmp_error_text;
+use crate::sys::{self, NotConnected};
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C. Its reads wait no
 /// longer than [`LOOK_UP`], so that they hear it too.
@@ -20,16 +21,20 @@ pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream
         ));
     }
     let connected = sys::connect_tcp(server, timeout, cli::stopping);
-    if connected.as_ref().is_err_and(|why| why.kind() == ErrorKind::Interrupted) {
+    if connected.as_ref().is_err_and(|failed| failed.why.kind() == ErrorKind::Interrupted) {
         return Ok(None);
     }
-    let stream = connected.map_err(|why| {
-        let why = match why.kind() {
-            ErrorKind::TimedOut => format!(
+    let stream = connected.map_err(|NotConnected { why, icmp }| {
+        let why = match (icmp, why.kind()) {
+            (Some((problem, from)), _) => {
+                let from = from.map_or(String::new(), |from| format!("from {from}: "));
+                format!("{from}{}", icmp_error_text(problem))
+            }
+            (_, ErrorKind::TimedOut) => format!(
                 "no answer within {}; is it the right address? a firewall?",
                 show_duration(timeout)
             ),
-            ErrorKind::ConnectionRefused => {
+            (_, ErrorKind::ConnectionRefused) => {
                 format!("{}; is a server running there? compare its first line", cause(&why))
             }
             _ => format!("{}; see: ip route get {}", cause(&why), server.ip()),

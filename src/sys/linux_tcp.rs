@@ -9,26 +9,34 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use super::NotConnected;
+use super::linux_message::{next_error, set_int};
+use crate::wire::icmp::Version;
+
 /// A wait asks at least so often whether it is to be given up.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// As [`TcpStream::connect_timeout`], which cannot be interrupted: this one
 /// asks now and then whether to give up.
 ///
+/// While it connects, Linux takes every ICMP error for final, also a soft one,
+/// of which RFC 1122 says, in section 4.2.3.9, that TCP must not give up; and
+/// it keeps the error, whether or not it was asked to (both found by trial).
+///
 /// # Errors
 /// `TimedOut` when no answer came in time, `Interrupted` when it gave up, and
-/// those of connect(2).
+/// those of connect(2); where it was an ICMP error, that too.
 pub fn connect_tcp(
     server: SocketAddr,
     timeout: Duration,
     give_up: impl Fn() -> bool,
-) -> io::Result<TcpStream> {
+) -> Result<TcpStream, NotConnected> {
     let deadline = Instant::now() + timeout;
     let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
     // Now connect only sends the SYN, and the answer is waited for by poll.
     socket.set_nonblocking(true)?;
     match socket.connect(&server.into()) {
-        Err(why) if why.raw_os_error() != Some(libc::EINPROGRESS) => return Err(why),
+        Err(why) if why.raw_os_error() != Some(libc::EINPROGRESS) => return Err(why.into()),
         _ => {}
     }
     loop {
@@ -37,15 +45,17 @@ pub fn connect_tcp(
             break;
         }
         if give_up() {
-            return Err(io::ErrorKind::Interrupted.into());
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
         }
         if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
     }
     // Writable means answered: by a SYN-ACK, or by an error.
     if let Some(why) = socket.take_error()? {
-        return Err(why);
+        let icmp = next_error(&socket, &mut [0; 64]).ok().flatten();
+        let icmp = icmp.and_then(|error| Some((error.problem?, error.from)));
+        return Err(NotConnected { why, icmp });
     }
     socket.set_nonblocking(false)?;
     Ok(socket.into())
@@ -57,9 +67,53 @@ pub fn wait_for_client(listener: &TcpListener, timeout: Duration) {
     let _ = wait(listener.as_raw_fd(), libc::POLLIN, timeout);
 }
 
+/// The ICMP errors, as type and code, for which a call on a connection fails
+/// with `why`; none if that has another reason. On an established connection
+/// with [`queue_errors`](super::queue_errors) each error fails one call, which
+/// can then be made again: it leaves its errno, but nothing in the queue, so
+/// that where several share one, nobody knows which it was.
+/// (Linux, `icmp_err_convert` and `tab_unreach`; the fragmentation needed, the
+/// packet too big and redirects TCP heeds in silence.)
+pub fn icmp_errors_behind(why: &io::Error, version: Version) -> &'static [(u8, u8)] {
+    match (version, why.raw_os_error()) {
+        (Version::V4, Some(libc::ENETUNREACH)) => &[(3, 0), (3, 6), (3, 9), (3, 11)],
+        (Version::V4, Some(libc::EHOSTUNREACH)) => {
+            &[(3, 1), (3, 10), (3, 12), (3, 13), (3, 14), (3, 15), (11, 0), (11, 1)]
+        }
+        (Version::V4, Some(libc::ENOPROTOOPT)) => &[(3, 2)],
+        (Version::V4, Some(libc::ECONNREFUSED)) => &[(3, 3)],
+        (Version::V4, Some(libc::EOPNOTSUPP)) => &[(3, 5)],
+        (Version::V4, Some(libc::EHOSTDOWN)) => &[(3, 7)],
+        (Version::V4, Some(libc::ENONET)) => &[(3, 8)],
+        (Version::V4, Some(libc::EPROTO)) => &[(12, 0), (12, 1), (12, 2)],
+        (Version::V6, Some(libc::ENETUNREACH)) => &[(1, 0)],
+        (Version::V6, Some(libc::EACCES)) => &[(1, 1), (1, 5), (1, 6)],
+        (Version::V6, Some(libc::EHOSTUNREACH)) => &[(1, 2), (1, 3), (3, 0), (3, 1)],
+        (Version::V6, Some(libc::ECONNREFUSED)) => &[(1, 4)],
+        (Version::V6, Some(libc::EPROTO)) => &[(4, 0), (4, 1), (4, 2)],
+        _ => &[],
+    }
+}
+
 /// How many segments of this connection the kernel has sent again so far, the
 /// SYN included (tcp(7), TCP_INFO). `None` if it does not say.
 pub fn retransmits(stream: &TcpStream) -> Option<u32> {
+    let (info, length) = info(stream)?;
+    let needed = mem::offset_of!(libc::tcp_info, tcpi_total_retrans) + mem::size_of::<u32>();
+    (length >= needed).then_some(info.tcpi_total_retrans)
+}
+
+/// How many bytes of this connection the kernel has received in order, whether
+/// or not the program has read them. `None` if it does not say.
+pub fn bytes_received(stream: &TcpStream) -> Option<u64> {
+    let (info, length) = info(stream)?;
+    let needed = mem::offset_of!(libc::tcp_info, tcpi_bytes_received) + mem::size_of::<u64>();
+    (length >= needed).then_some(info.tcpi_bytes_received)
+}
+
+/// What the kernel knows of a connection, and how many bytes of that it has
+/// filled in: older ones know less.
+fn info(stream: &TcpStream) -> Option<(libc::tcp_info, usize)> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = mem::size_of::<libc::tcp_info>() as libc::socklen_t;
     // SAFETY: `info` has room for `length` bytes; both outlive the call. All
@@ -77,8 +131,34 @@ pub fn retransmits(stream: &TcpStream) -> Option<u32> {
         }
         info.assume_init()
     };
-    let needed = mem::offset_of!(libc::tcp_info, tcpi_total_retrans) + mem::size_of::<u32>();
-    (length as usize >= needed).then_some(info.tcpi_total_retrans)
+    Some((info, length as usize))
+}
+
+/// Asks the kernel to keep the SYN of each client that connects from now on,
+/// for [`take_syn`] (TCP_SAVE_SYN, since Linux 4.2). True if it will.
+pub fn keep_syns(listener: &TcpListener) -> bool {
+    set_int(listener, libc::IPPROTO_TCP, libc::TCP_SAVE_SYN, 1)
+}
+
+/// The SYN with which this connection began, from its IP header on, without
+/// the link's. Once only: the kernel then forgets it.
+pub fn take_syn(stream: &TcpStream) -> Option<Vec<u8>> {
+    // 60 bytes of TCP header behind 60 of IPv4's; over IPv6 extension headers
+    // may make it longer, and then there is none.
+    let mut syn = vec![0u8; 512];
+    let mut length = syn.len() as libc::socklen_t;
+    // SAFETY: `syn` has room for `length` bytes; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_SAVED_SYN,
+            syn.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    syn.truncate(length as usize);
+    (result == 0 && !syn.is_empty()).then_some(syn)
 }
 
 /// Raises this process's limit of open files as far as it may: each
@@ -121,6 +201,8 @@ fn wait(socket: RawFd, event: libc::c_short, timeout: Duration) -> io::Result<bo
 mod tests {
     use super::*;
 
+    use std::io::Write;
+
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
@@ -136,6 +218,23 @@ mod tests {
     fn a_closed_port_refuses() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let why = connect_tcp(closed, LONG, || false).unwrap_err();
-        assert_eq!(why.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(why.why.kind(), io::ErrorKind::ConnectionRefused);
+        // By a reset, which is no ICMP error.
+        assert_eq!(why.icmp, None);
+    }
+
+    #[test]
+    fn the_syn_is_kept_and_shown_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(keep_syns(&listener));
+        let mut stream = connect_tcp(listener.local_addr().unwrap(), LONG, || false).unwrap();
+        let (accepted, client) = listener.accept().unwrap();
+        let syn = take_syn(&accepted).unwrap();
+        assert_eq!((syn[0] >> 4, syn[9]), (4, 6));
+        assert_eq!(syn[20..22], client.port().to_be_bytes());
+        assert_eq!(take_syn(&accepted), None);
+        stream.write_all(b"hello").unwrap();
+        accepted.peek(&mut [0; 9]).unwrap();
+        assert_eq!(bytes_received(&accepted), Some(5));
     }
 }

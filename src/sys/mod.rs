@@ -34,7 +34,10 @@ pub use linux_path::{forbid_fragments, name_of};
 #[cfg(target_os = "linux")]
 mod linux_tcp;
 #[cfg(target_os = "linux")]
-pub use linux_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
+pub use linux_tcp::{
+    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
+    take_syn, wait_for_client,
+};
 
 #[cfg(not(target_os = "linux"))]
 mod portable;
@@ -56,7 +59,10 @@ pub use portable_icmp::{
 #[cfg(not(target_os = "linux"))]
 mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
-pub use portable_tcp::{allow_many_files, connect_tcp, retransmits, wait_for_client};
+pub use portable_tcp::{
+    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
+    take_syn, wait_for_client,
+};
 
 #[cfg(target_os = "linux")]
 mod linux_capture;
@@ -80,6 +86,20 @@ pub struct Packet {
     pub ttl: Option<u8>,
     /// Whether the buffer was too small, and the end is missing.
     pub cut: bool,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub struct NotConnected {
+    pub why: io::Error,
+    /// The ICMP error that answered the SYN, and who sent it, where it was one.
+    pub icmp: Option<(Problem, Option<IpAddr>)>,
+}
+
+impl From<io::Error> for NotConnected {
+    fn from(why: io::Error) -> NotConnected {
+        NotConnected { why, icmp: None }
+    }
 }
 
 /// An error that answers a packet of ours, from the socket's error queue.

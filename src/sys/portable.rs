@@ -40,7 +40,7 @@ pub fn show_ttl(_socket: &UdpSocket, _version: Version) -> bool {
 }
 
 /// Asks the kernel to keep ICMP errors: not here.
-pub fn queue_errors(_socket: &UdpSocket, _version: Version) -> bool {
+pub fn queue_errors<Socket>(_socket: &Socket, _version: Version) -> bool {
     false
 }
 

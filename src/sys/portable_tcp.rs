@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use super::NotConnected;
+use crate::wire::icmp::Version;
+
 /// [`TcpStream::connect_timeout`]; it cannot be given up.
 ///
 /// # Errors
@@ -13,13 +16,18 @@ pub fn connect_tcp(
     server: SocketAddr,
     timeout: Duration,
     _give_up: impl Fn() -> bool,
-) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&server, timeout)
+) -> Result<TcpStream, NotConnected> {
+    Ok(TcpStream::connect_timeout(&server, timeout)?)
 }
 
 /// Waits a little, so that a listener that does not block can be asked again.
 pub fn wait_for_client(_listener: &TcpListener, timeout: Duration) {
     thread::sleep(timeout.min(Duration::from_millis(10)));
+}
+
+/// The ICMP errors behind a failed call: not told here.
+pub fn icmp_errors_behind(_why: &io::Error, _version: Version) -> &'static [(u8, u8)] {
+    &[]
 }
 
 /// How many segments were sent again: not known here.

@@ -1,14 +1,18 @@
 //! What the client tells, and counts: one fate for each ping.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use socklab::cli::show_duration;
 use socklab::clock;
+use socklab::endpoint::cause;
 use socklab::output::{Colour, printable};
-use socklab::report::{Extra, Reporter};
+use socklab::report::{Extra, Reporter, icmp_error_json, icmp_error_text};
 use socklab::stats::{Counts, Rtts};
+use socklab::wire::icmp::Version;
+use socklab::wire::icmp_error::Problem;
 use socklab::wire::tcp_ping;
 
 use crate::NAME;
@@ -30,7 +34,16 @@ pub enum Fate {
     TimedOut,
     /// The answer to the SYN was a reset.
     Refused,
+    /// It was an ICMP error; `from` is who sent it.
+    IcmpError {
+        problem: Problem,
+        from: Option<IpAddr>,
+    },
+    /// No way leads there, as this machine says itself.
     Unreachable(String),
+    /// The connection came about, and then no whole reply but an ICMP error,
+    /// which may or may not be why.
+    Hinted(String),
     /// The server ended the stream before the reply was whole.
     Closed,
     /// The server reset the connection.
@@ -85,6 +98,7 @@ struct Kinds {
 /// All pings of a run.
 pub struct Account {
     reporter: Reporter,
+    version: Version,
     timeout: Duration,
     began: Instant,
     counts: Counts,
@@ -118,6 +132,7 @@ impl Account {
         reporter.start(&text, &event);
         Account {
             reporter,
+            version: Version::of(server.ip()),
             timeout: args.timeout,
             began: Instant::now(),
             counts: Counts::default(),
@@ -157,7 +172,9 @@ impl Account {
                 counts.errors += 1;
                 *match error {
                     Fate::Refused => &mut kinds.refused,
-                    Fate::Unreachable(_) => &mut kinds.unreachable,
+                    Fate::IcmpError { .. } | Fate::Unreachable(_) | Fate::Hinted(_) => {
+                        &mut kinds.unreachable
+                    }
                     Fate::Closed => &mut kinds.closed,
                     Fate::Reset => &mut kinds.reset,
                     _ => &mut kinds.not_sent,
@@ -177,6 +194,35 @@ impl Account {
             let (colour, text) = self.text(pinged);
             self.reporter.tell(colour, &text, &self.json(pinged));
         }
+    }
+
+    /// Tells of an ICMP error that came while a ping waits for its reply, and
+    /// decides nothing. `why` is all that TCP says of it; `icmp` are the types
+    /// and codes that this may stand for.
+    pub fn hint(&self, seq: u64, why: &io::Error, icmp: &[(u8, u8)]) {
+        let (text, mut event) = match icmp {
+            [(kind, code)] => {
+                let (kind, code) = (*kind, *code);
+                let problem = Problem { version: self.version, kind, code, rest: 0 };
+                (icmp_error_text(problem), icmp_error_json(seq, problem, None))
+            }
+            _ => {
+                let why = cause(why);
+                let event = json!({
+                    "event": "icmp_error",
+                    "seq": seq,
+                    "type": null,
+                    "code": null,
+                    "meaning": why,
+                    "hard": null,
+                    "from": null,
+                });
+                (format!("{why} (TCP does not tell the type)"), event)
+            }
+        };
+        event["stage"] = json!("request");
+        let text = format!("an ICMP error came for seq={seq}: {text}; still waiting");
+        self.reporter.tell(Some(Colour::Red), &text, &event);
     }
 
     fn text(&self, pinged: &Pinged) -> (Option<Colour>, String) {
@@ -214,6 +260,18 @@ impl Account {
                 Some(Colour::Red),
                 format!("from {from}: seq={seq} connection refused: no program listens there"),
             ),
+            Fate::IcmpError { problem, from } => {
+                let from = from.map_or(self.reporter.target.clone(), |from| from.to_string());
+                let error = icmp_error_text(*problem);
+                (Some(Colour::Red), format!("from {from}: seq={seq} {error}: no connection"))
+            }
+            Fate::Hinted(why) => (
+                Some(Colour::Red),
+                format!(
+                    "no reply to seq={seq} within {timeout}: connected, {of} came{resent}, \
+                     and an ICMP error: {why}"
+                ),
+            ),
             Fate::Unreachable(why) => {
                 (Some(Colour::Red), format!("seq={seq} {from} is unreachable: {why}"))
             }
@@ -237,6 +295,15 @@ impl Account {
         match &pinged.fate {
             Fate::NotConnected => event["stage"] = json!("connect"),
             Fate::TimedOut => event["stage"] = json!("request"),
+            Fate::IcmpError { problem, from } => {
+                event = icmp_error_json(pinged.seq, *problem, *from);
+                event["stage"] = json!("connect");
+                return event;
+            }
+            Fate::Hinted(why) => {
+                event["stage"] = json!("request");
+                event["why"] = json!(why);
+            }
             Fate::Unreachable(why) | Fate::NotSent(why) => event["why"] = json!(why),
             _ => {}
         }
@@ -309,7 +376,8 @@ fn event_name(fate: &Fate) -> &'static str {
         Fate::Lost => "lost",
         Fate::NotConnected | Fate::TimedOut => "timeout",
         Fate::Refused => "refused",
-        Fate::Unreachable(_) => "unreachable",
+        Fate::IcmpError { .. } => "icmp_error",
+        Fate::Unreachable(_) | Fate::Hinted(_) => "unreachable",
         Fate::Closed => "closed",
         Fate::Reset => "reset",
         Fate::NotSent(_) => "not_sent",

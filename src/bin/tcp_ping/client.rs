@@ -18,7 +18,8 @@ use clap::ValueEnum;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock;
 use socklab::endpoint::{Endpoint, FamilyArgs, cause};
-use socklab::sys;
+use socklab::sys::{self, NotConnected};
+use socklab::wire::icmp::Version;
 use socklab::wire::tcp_ping::{self, Received};
 
 use crate::account::{Account, Fate, Pinged};
@@ -91,7 +92,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         let missed = now - next >= args.interval;
         next = if missed { now } else { next } + args.interval;
 
-        let pinged = pinger.ping(account.next_seq());
+        let pinged = pinger.ping(account.next_seq(), &account);
         if let Fate::NotSent(_) = pinged.fate {
             // What fails at once would fail a million times a second.
             next = next.max(now + LOOK_UP);
@@ -113,7 +114,7 @@ struct Pinger {
 
 impl Pinger {
     /// One ping, from the connection to the reply.
-    fn ping(&mut self, seq: u64) -> Pinged {
+    fn ping(&mut self, seq: u64, account: &Account) -> Pinged {
         let mut pinged = Pinged::new(seq);
         let began = Instant::now();
         let deadline = began + self.timeout;
@@ -126,7 +127,11 @@ impl Pinger {
                     pinged.connect = Some(began.elapsed());
                     stream
                 }
-                Err(why) => {
+                Err(NotConnected { icmp: Some((problem, from)), .. }) => {
+                    pinged.fate = Fate::IcmpError { problem, from };
+                    return pinged;
+                }
+                Err(NotConnected { why, .. }) => {
                     pinged.fate = connect_failed(&why);
                     return pinged;
                 }
@@ -141,9 +146,18 @@ impl Pinger {
         let request = tcp_ping::request(seq, &clock::stamp(clock::now()));
         pinged.bytes = request.len();
         let mut received = Vec::new();
+        let mut hint = None;
         let sent = Instant::now();
-        pinged.fate = match ask(&mut stream, &request, &mut received, deadline) {
-            Ok(fate) => {
+        let outcome = ask(&mut stream, &request, &mut received, deadline, &mut |why| {
+            let icmp = sys::icmp_errors_behind(why, Version::of(self.server.ip()));
+            if !icmp.is_empty() {
+                account.hint(seq, why, icmp);
+                hint = Some(cause(why));
+            }
+            !icmp.is_empty()
+        });
+        pinged.fate = match (outcome, hint) {
+            (Ok(fate), _) => {
                 pinged.request = Some(sent.elapsed());
                 // Read in time? The reply of a machine that slept may be late.
                 if fate == Fate::Reply && began.elapsed() > self.timeout {
@@ -152,7 +166,10 @@ impl Pinger {
                     fate
                 }
             }
-            Err(why) => request_failed(&why),
+            // TCP itself ends so: when it gives up, it does not say "timed out"
+            // if it has heard of a better reason.
+            (Err(why), Some(hint)) if request_failed(&why) == Fate::TimedOut => Fate::Hinted(hint),
+            (Err(why), _) => request_failed(&why),
         };
         pinged.received = received;
         pinged.retransmits = sys::retransmits(&stream)
@@ -167,8 +184,11 @@ impl Pinger {
         pinged
     }
 
-    fn connect(&self) -> io::Result<TcpStream> {
+    fn connect(&self) -> Result<TcpStream, NotConnected> {
         let stream = sys::connect_tcp(self.server, self.timeout, cli::stopping)?;
+        // On its own, TCP keeps ICMP errors to itself, and goes on. So it does
+        // with this, but each error fails the next call (ip(7), IP_RECVERR).
+        sys::queue_errors(&stream, Version::of(self.server.ip()));
         stream.set_nodelay(self.no_delay)?;
         stream.set_read_timeout(Some(LOOK_UP))?;
         stream.set_write_timeout(Some(self.timeout))?;
@@ -178,14 +198,25 @@ impl Pinger {
 
 /// Writes the request, and reads until what came is more than a part of the
 /// reply: a stream keeps the order of the bytes, but not the pieces in which
-/// they were written.
+/// they were written. `is_hint` takes an error that is an ICMP error's, and
+/// says so: to a connection that has come about it is a hint, be it hard or
+/// soft, and the wait goes on.
 fn ask(
     stream: &mut TcpStream,
     request: &[u8],
     received: &mut Vec<u8>,
     deadline: Instant,
+    is_hint: &mut impl FnMut(&io::Error) -> bool,
 ) -> io::Result<Fate> {
-    stream.write_all(request)?;
+    let mut left_to_write = request;
+    while !left_to_write.is_empty() {
+        match stream.write(left_to_write) {
+            Ok(written) => left_to_write = &left_to_write[written..],
+            // Of the ping before, on a connection that was kept open.
+            Err(why) if why.kind() == ErrorKind::Interrupted || is_hint(&why) => {}
+            Err(why) => return Err(why),
+        }
+    }
     let mut buffer = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -198,17 +229,17 @@ fn ask(
             Ok(0) if tcp_ping::is_beginning(received, request) => return Ok(Fate::Closed),
             Ok(0) => return Ok(Fate::Corrupt),
             Ok(length) => received.extend_from_slice(&buffer[..length]),
-            Err(why) => match why.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
-                    if cli::stopping() {
-                        return Err(ErrorKind::Interrupted.into());
-                    }
-                    if Instant::now() >= deadline {
-                        return Err(ErrorKind::TimedOut.into());
-                    }
+            Err(why) => {
+                if !is_no_event(&why) && !is_hint(&why) {
+                    return Err(why);
                 }
-                _ => return Err(why),
-            },
+                if cli::stopping() {
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                if Instant::now() >= deadline {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+            }
         }
         match tcp_ping::judge(received, request) {
             Received::Part => {}
@@ -220,6 +251,11 @@ fn ask(
             Received::Wrong => return Ok(Fate::Corrupt),
         }
     }
+}
+
+/// Whether a read came back with nothing: its timeout, or a signal.
+fn is_no_event(why: &io::Error) -> bool {
+    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// What the error of a connect says about the ping.

@@ -16,6 +16,7 @@ use socklab::impair::{Fate, Impairment};
 use socklab::output::{self, Colour, Painter, printable};
 use socklab::stats::wilson;
 use socklab::tally::{Tally, verdict};
+use socklab::wire::icmp_error::Problem;
 
 use crate::NAME;
 
@@ -98,8 +99,8 @@ struct Books {
 impl Books {
     /// Messages that came in and are held back by the delay.
     fn waiting(&self) -> u64 {
-        let Tally { received, replied, dropped, failed } = self.messages;
-        received - replied - dropped - failed
+        let Tally { received, replied, dropped, rejected, failed } = self.messages;
+        received - replied - dropped - rejected - failed
     }
 }
 
@@ -168,7 +169,7 @@ impl Ledger {
     }
 
     /// One message that is to be answered now: whose, the how manieth, its fate,
-    /// and what it said.
+    /// and what it said. `error` is that with which it is rejected.
     pub fn answered(
         &self,
         client: &SocketAddr,
@@ -176,10 +177,12 @@ impl Ledger {
         message: u64,
         request: &[u8],
         fate: &Fate,
+        error: Option<Problem>,
     ) {
         let mut books = self.books();
         let (count, colour, word) = match fate {
             Fate::Dropped => (&mut books.messages.dropped, Colour::Yellow, "LOST"),
+            Fate::Rejected { .. } => (&mut books.messages.rejected, Colour::Red, "rejected"),
             Fate::Replied(_) => (&mut books.messages.replied, Colour::Green, "replied"),
         };
         *count += 1;
@@ -188,7 +191,7 @@ impl Ledger {
         }
         let bytes = request.len();
         output::line(&if self.json {
-            json!({
+            let mut event = json!({
                 "event": "request",
                 "client": client.to_string(),
                 "connection": connection,
@@ -196,13 +199,17 @@ impl Ledger {
                 "bytes": bytes,
                 "text": printable(request, 200),
                 "fate": word.to_ascii_lowercase(),
-            })
-            .to_string()
+            });
+            if let Some(error) = error {
+                event["error"] = json!(error.to_string());
+            }
+            event.to_string()
         } else {
             let number = format!("#{connection}.{message}");
             let word = self.painter.paint(colour, &format!("{word:<7}"));
             let text = printable(request, 40);
-            format!("{client}  {number:<6} {word}  {bytes} bytes  {text}")
+            let error = error.map_or(String::new(), |error| format!("  {error}"));
+            format!("{client}  {number:<6} {word}  {bytes} bytes  {text}{error}")
         });
     }
 
@@ -212,6 +219,7 @@ impl Ledger {
         messages.failed += 1;
         match fate {
             Fate::Dropped => messages.dropped -= 1,
+            Fate::Rejected { .. } => messages.rejected -= 1,
             Fate::Replied(_) => messages.replied -= 1,
         }
     }
@@ -256,7 +264,11 @@ impl Ledger {
             format!("{} replied", messages.replied),
             format!("{} answered LOST", messages.dropped),
         ];
-        for (count, name) in [(messages.failed, "failed"), (books.waiting(), "not yet answered")] {
+        for (count, name) in [
+            (messages.rejected, "rejected"),
+            (messages.failed, "failed"),
+            (books.waiting(), "not yet answered"),
+        ] {
             if count > 0 {
                 words.push(format!("{count} {name}"));
             }
@@ -282,6 +294,7 @@ impl Ledger {
             "received": messages.received,
             "replied": messages.replied,
             "dropped": messages.dropped,
+            "rejected": messages.rejected,
             "failed": messages.failed,
             "waiting": books.waiting(),
             "loss_pct": messages.loss().map(|loss| 100.0 * loss),

@@ -20,6 +20,7 @@ use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::impair::{Fate, ImpairArgs, Impairment};
 use socklab::output;
+use socklab::reject::{self, RejectArgs, Rejecter};
 use socklab::sys;
 use socklab::wire::tcp_ping::{self, LOST};
 
@@ -70,10 +71,14 @@ pub struct Args {
     /// Print JSON lines
     #[arg(long)]
     json: bool,
+    /// The connection goes on: to it, ICMP errors are hints
+    #[command(flatten)]
+    reject: RejectArgs,
 }
 
 pub fn run(args: &Args) -> Result<Exit, String> {
-    let plan = Impairment::new(&damage(args), args.loss)?;
+    let plan = Impairment::new(&damage(args), args.loss)?
+        .rejecting(args.reject.reject_rate, args.reject.with());
     let address = args.bind.resolve(12001, Family::Any)?;
     // Each connection is an open file.
     sys::allow_many_files();
@@ -83,6 +88,12 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     listener.set_nonblocking(true).map_err(|why| format!("cannot stop it blocking: {why}"))?;
     let address =
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
+    let rejecter = Rejecter::if_asked(&args.reject, address)?;
+    if rejecter.is_some() && !sys::keep_syns(&listener) {
+        return Err("cannot reject over TCP: this system shows no SYN, and without its sequence \
+                    number nobody believes an ICMP error; try udp_ping_server"
+            .to_string());
+    }
     cli::stop_on_ctrl_c()?;
 
     let ledger = Ledger::new(address, &plan, args.json, args.quiet);
@@ -94,6 +105,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         // A thread of its own may wait for its client as long as it likes: it
         // ends with the process. The main thread has to look up for Ctrl-C.
         patience: if args.one_at_a_time { LOOK_UP } else { args.idle_timeout },
+        rejecter,
         ledger,
     });
 
@@ -150,6 +162,7 @@ struct Server {
     trickle: Option<usize>,
     idle_timeout: Duration,
     patience: Duration,
+    rejecter: Option<Rejecter>,
     ledger: Ledger,
 }
 
@@ -182,6 +195,7 @@ impl Server {
         // The fates depend on the seed, on the number of the connection and on
         // that of the message in it, and on nothing else.
         let mut fates = self.plan.fates(*number);
+        let initial = self.rejecter.as_ref().and_then(|_| reject::initial_sequence(stream));
         let mut buffer = [0; BUFFER];
         let mut heard = Instant::now();
 
@@ -209,6 +223,16 @@ impl Server {
             self.ledger.received();
             let (reply, last) = match fate {
                 Fate::Dropped => (LOST.to_vec(), true),
+                Fate::Rejected { draw } => {
+                    let Some(rejecter) = &self.rejecter else { continue };
+                    let problem = rejecter.problem(*client, draw);
+                    let message = fates.requests();
+                    self.ledger.answered(client, *number, message, request, &fate, Some(problem));
+                    if !rejecter.segment(problem, *client, stream, initial) {
+                        self.ledger.failed(&fate);
+                    }
+                    continue;
+                }
                 Fate::Replied(treatment) => {
                     let mut reply = request.to_vec();
                     tcp_ping::reply_to(&mut reply);
@@ -220,7 +244,7 @@ impl Server {
             };
             // Told before it is sent: the client's next message may come in on
             // another thread, whose line must not stand before this one.
-            self.ledger.answered(client, *number, fates.requests(), request, &fate);
+            self.ledger.answered(client, *number, fates.requests(), request, &fate, None);
             if let Err(why) = self.send(stream, &reply) {
                 self.ledger.failed(&fate);
                 return Err(why);

@@ -126,7 +126,8 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         record.tally.received += 1;
         let mut failed = false;
         match fate {
-            Fate::Dropped => record.tally.dropped += 1,
+            // It has no --reject-rate.
+            Fate::Dropped | Fate::Rejected { .. } => record.tally.dropped += 1,
             Fate::Replied(treatment) => {
                 let mut reply = answer.emit().into_bytes();
                 treatment.spoil(&mut reply);
@@ -205,7 +206,7 @@ impl Log {
         }
         let (colour, word) = match fate {
             _ if failed => (Colour::Red, "failed"),
-            Fate::Dropped => (Colour::Yellow, "dropped"),
+            Fate::Dropped | Fate::Rejected { .. } => (Colour::Yellow, "dropped"),
             Fate::Replied(_) => (Colour::Green, "replied"),
         };
         let (seq, diff_ms) = (answer.seq, answer.diff * 1e3);
