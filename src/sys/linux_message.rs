@@ -55,9 +55,14 @@ pub fn show_ttl(socket: &impl AsRawFd, version: Version) -> bool {
 /// errors, such as host unreachable, also fail the next call on the socket.
 /// True if it will.
 pub fn queue_errors(socket: &impl AsRawFd, version: Version) -> bool {
+    set_queue(socket, version, 1)
+}
+
+/// Switches the queue of errors on, by 1, or off, by 0.
+pub(super) fn set_queue(socket: &impl AsRawFd, version: Version, value: libc::c_int) -> bool {
     match version {
-        Version::V4 => switch_on(socket, libc::IPPROTO_IP, libc::IP_RECVERR),
-        Version::V6 => switch_on(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+        Version::V4 => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVERR, value),
+        Version::V6 => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, value),
     }
 }
 
