@@ -36,7 +36,11 @@ const HOSTS: &str = r#"
         echo 100000 > ipv4/icmp_msgs_per_sec; echo 100000 > ipv4/icmp_msgs_burst' 2> /dev/null
 "#;
 
-const KINDS: [(&str, (u64, u64), (u64, u64), bool); 5] = [
+type TypeAndCode = (u64, u64);
+
+/// What can be asked for, its type and code over IPv4 and over IPv6, and
+/// whether it is hard.
+const KINDS: [(&str, TypeAndCode, TypeAndCode, bool); 5] = [
     ("net-unreachable", (3, 0), (1, 0), false),
     ("host-unreachable", (3, 1), (1, 3), false),
     ("protocol-unreachable", (3, 2), (4, 1), true),
@@ -72,7 +76,7 @@ fn runs(output: &str) -> Vec<(String, Vec<Value>)> {
     runs
 }
 
-fn type_and_code(event: &Value) -> Option<(u64, u64)> {
+fn type_and_code(event: &Value) -> Option<TypeAndCode> {
     event["type"].as_u64().zip(event["code"].as_u64())
 }
 
@@ -94,17 +98,12 @@ fn each_error_is_named_right_and_tied_to_its_datagram() {
     assert_eq!(runs.len(), 2 * KINDS.len());
     for (name, events) in runs {
         let (with, from) = name.split_once(' ').unwrap();
-        let (_, v4, v6, hard_v4) = *KINDS.iter().find(|kind| kind.0 == with).unwrap();
-        // As Linux has it, "no route" over IPv6 is soft too.
+        let (_, v4, v6, hard) = *KINDS.iter().find(|kind| kind.0 == with).unwrap();
         let expected = if from.contains(':') { v6 } else { v4 };
         assert_eq!(seqs(&events, "icmp_error"), (1..=20).collect::<Vec<_>>(), "{name}");
         for event in named(&events, "icmp_error") {
             assert_eq!(type_and_code(event), Some(expected), "{event}");
-            assert_eq!(
-                (&event["from"], &event["hard"]),
-                (&from.into(), &hard_v4.into()),
-                "{event}"
-            );
+            assert_eq!((&event["from"], &event["hard"]), (&from.into(), &hard.into()), "{event}");
         }
         assert_eq!(events.last().unwrap()["errors"], 20);
     }
@@ -236,7 +235,7 @@ fn a_connection_survives_the_error_and_brings_the_reply() {
 
 #[test]
 fn a_firewall_on_another_host_is_named_for_every_probe() {
-    const REJECTS: [(&str, &str, (u64, u64)); 9] = [
+    const REJECTS: [(&str, &str, TypeAndCode); 9] = [
         ("iptables", "icmp-net-unreachable", (3, 0)),
         ("iptables", "icmp-host-unreachable", (3, 1)),
         ("iptables", "icmp-proto-unreachable", (3, 2)),
