@@ -143,7 +143,8 @@ fn the_rate_is_kept_all_kinds_come_and_both_sides_tell_of_the_same_requests() {
 #[test]
 fn tcpdump_finds_nothing_wrong_in_the_errors_and_in_what_they_quote() {
     let mut script = String::from(
-        "tcpdump -i lo -nvv -l --immediate-mode 'icmp or icmp6' > dump 2> began & dump=$!
+        "tcpdump -i lo -s 2000 -B 20000 -nvv -l --immediate-mode \
+            'icmp or icmp6' > dump 2> began & dump=$!
          until grep -q listening began; do kill -0 $dump || exit 97; sleep 0.02; done\n",
     );
     for host in ["127.0.0.1", "[::1]"] {
