@@ -22,17 +22,17 @@ use jiff::Timestamp;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
-use socklab::icmp_socket::IcmpSocket;
+use socklab::icmp_errors::IcmpErrors;
+use socklab::icmp_socket::{IcmpSocket, Kind};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
-use socklab::wire::icmp::Version;
+use socklab::wire::icmp::{Body, Message, Version};
 
 use crate::args::{Args, Interface};
 use crate::dissect::Dissector;
 use crate::outgoing::Outgoing;
 use crate::payload::Payload;
-use crate::queue::ErrorQueue;
 use crate::replies::{Finding, Sent};
 
 mod args;
@@ -40,7 +40,6 @@ mod dissect;
 mod outgoing;
 mod path;
 mod payload;
-mod queue;
 mod replies;
 mod tell;
 
@@ -79,7 +78,10 @@ fn run(args: &Args) -> Result<Exit, String> {
     let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target, &host));
     tell::start(&reporter, args, &icmp);
     let mut dissector = Dissector::new(&reporter, args.explain);
-    let mut queue = ErrorQueue::default();
+    // A raw socket receives ICMP errors as the messages that they are; for a
+    // datagram socket the kernel keeps them in a queue.
+    let mut errors =
+        (icmp.kind == Kind::Datagram).then(|| IcmpErrors::of(&icmp.socket, target.ip()));
     let mut buffer = vec![0; 65_536];
     let began = Instant::now();
     let mut next_send = began;
@@ -108,7 +110,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 }
                 // The error of an earlier request; this one was not sent, and
                 // has its turn again.
-                Err(_) if queue.take(&icmp, &mut buffer, &mut sent, &reporter) => continue,
+                Err(why) if take(&mut errors, &icmp, &why, &mut sent, &reporter) => continue,
                 Err(why) => {
                     let seq = sent.probes.not_sent(sending, NO_STAMP);
                     let why = not_sent(&why, &route, version);
@@ -154,7 +156,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                     }
                 }
                 ErrorKind::Interrupted => {}
-                _ if queue.take(&icmp, &mut buffer, &mut sent, &reporter) => {}
+                _ if take(&mut errors, &icmp, &why, &mut sent, &reporter) => {}
                 _ => {
                     trouble = Some(format!("cannot receive from {}: {}", host, cause(&why)));
                     break;
@@ -171,6 +173,26 @@ fn run(args: &Args) -> Result<Exit, String> {
         None if answered > 0 => Ok(Exit::Ok),
         None => Ok(Exit::NoReply),
     }
+}
+
+/// After a call on the socket failed: takes the errors that the kernel has kept,
+/// and tells them. True if they are the reason, so that the call is to be made again.
+fn take(
+    errors: &mut Option<IcmpErrors>,
+    icmp: &IcmpSocket,
+    why: &io::Error,
+    sent: &mut Sent,
+    reporter: &Reporter,
+) -> bool {
+    let Some(errors) = errors else { return false };
+    errors.take(&icmp.socket, why, |error| {
+        if let Ok(request) = Message::parse(icmp.version, error.request)
+            && let Body::EchoRequest(echo) = request.body
+        {
+            let finding = sent.failed(echo.sequence, echo.payload, error.problem);
+            tell::error(reporter, &finding, error.from);
+        }
+    })
 }
 
 /// Why a request was not sent, in a few words.
