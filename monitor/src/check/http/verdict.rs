@@ -1,0 +1,182 @@
+//! What the answer, and the way to it, say of the server.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use socklab::cli::show_duration;
+use socklab::endpoint::cause;
+use socklab::output::printable;
+use ureq::Error;
+
+use super::connect::{Hop, Journey};
+use super::tls::Certificate;
+use super::{Answer, Http, MOST_REDIRECTS, shown};
+use crate::outcome::{Deadline, Outcome};
+
+const DAY: i64 = 24 * 3600;
+
+impl Http {
+    pub(super) fn judge(
+        &self,
+        answer: Result<Answer, Error>,
+        journey: Journey,
+        deadline: &Deadline,
+    ) -> Outcome {
+        let took = deadline.began.elapsed();
+        let Journey { hops, failure } = journey;
+        let mut outcome = match (&answer, failure) {
+            (Ok(answer), _) => self.judge_answer(answer),
+            (Err(_), Some(failure)) => failure,
+            (Err(why), None) => self.no_answer(why, hops.last(), deadline),
+        };
+        if let Ok(answer) = &answer {
+            outcome = outcome
+                .after(took)
+                .with("status", answer.status)
+                .with("body_bytes", answer.body.len())
+                .with("transfer_seconds", answer.transfer.as_secs_f64());
+        }
+        outcome = outcome.with("redirects", hops.len().saturating_sub(1));
+        let Some(last) = hops.last() else { return outcome };
+        let seconds = |step: Option<std::time::Duration>| step.map(|time| time.as_secs_f64());
+        outcome = outcome
+            .with("url", last.url.clone())
+            .with("address", last.address.clone())
+            .with("name_seconds", seconds(last.name))
+            .with("connect_seconds", seconds(last.connect))
+            .with("tls_seconds", seconds(last.tls))
+            .with("first_byte_seconds", seconds(last.first_byte));
+        if answer.is_ok() && last.url.starts_with("http:") && self.scheme() == "https" {
+            outcome = worse(outcome, format!("a redirect leads away from TLS, to {}", last.url));
+        }
+        // Of several, the one with a fault, or else the one that ends first.
+        let all = hops.iter().filter_map(|hop| Some((hop, hop.certificate.as_ref()?)));
+        let worst =
+            all.min_by_key(|(_, certificate)| (certificate.fault.is_none(), certificate.expires));
+        match worst {
+            Some((hop, certificate)) => {
+                self.judge_certificate(outcome, certificate, hop, deadline.wall)
+            }
+            None => outcome,
+        }
+    }
+
+    fn judge_answer(&self, answer: &Answer) -> Outcome {
+        let Answer { status, location, body, broke_off, .. } = answer;
+        if !self.expect_status.contains(*status) {
+            let to = location
+                .as_ref()
+                .map(|to| format!(", a redirect to {}", printable(to.as_bytes(), 80)));
+            return Outcome::down(format!(
+                "status {status}{}, where {} was expected",
+                to.unwrap_or_default(),
+                self.expect_status
+            ));
+        }
+        let expected = self.expect_body.as_ref();
+        if expected.is_some_and(|pattern| pattern.is_in(body)) {
+            return Outcome::up(format!("status {status}, and the body is as expected"));
+        }
+        match (broke_off, expected) {
+            (Some(why), _) => Outcome::down(format!(
+                "status {status}, but the body broke off after {} bytes: {why}",
+                body.len()
+            )),
+            (None, Some(pattern)) => Outcome::down(format!(
+                "status {status}, but {:?} is not in the body: {}",
+                pattern.to_string(),
+                printable(body, 40)
+            )),
+            (None, None) => Outcome::up(format!("status {status}")),
+        }
+    }
+
+    /// Why there is no answer, where connection and TLS were all right.
+    fn no_answer(&self, why: &Error, last: Option<&Hop>, deadline: &Deadline) -> Outcome {
+        let within = show_duration(deadline.timeout);
+        Outcome::down(match why {
+            Error::Timeout(_) if last.is_some_and(|hop| hop.first_byte.is_some()) => {
+                format!("connected, but the answer's head was not complete within {within}")
+            }
+            Error::Timeout(_) => format!("connected, but no answer within {within}"),
+            Error::TooManyRedirects => format!("more than {MOST_REDIRECTS} redirects"),
+            Error::Io(why) if why.kind() == std::io::ErrorKind::UnexpectedEof => {
+                "connected, but the connection was closed without an answer".to_string()
+            }
+            Error::Io(why) => format!("connected, but {}", cause(why)),
+            Error::Protocol(why) => format!("connected, but the answer is no HTTP: {why}"),
+            Error::Http(why) => format!("connected, but the answer is no HTTP: {why}"),
+            Error::LargeResponseHeader(..) => "the answer's head is too large".to_string(),
+            Error::BadUri(why) => format!("a redirect leads nowhere: {why}"),
+            other => other.to_string(),
+        })
+    }
+
+    fn judge_certificate(
+        &self,
+        outcome: Outcome,
+        certificate: &Certificate,
+        hop: &Hop,
+        now: SystemTime,
+    ) -> Outcome {
+        let now =
+            now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let days = (certificate.expires - now).div_euclid(DAY);
+        let day = Timestamp::from_second(certificate.expires)
+            .map_or("?".to_string(), |time| time.strftime("%Y-%m-%d").to_string());
+        let expiry = match days {
+            ..0 => format!("it expired on {day}"),
+            0 => format!("it expires on {day}, within a day"),
+            1 => format!("it expires on {day}, in 1 day"),
+            _ => format!("it expires on {day}, in {days} days"),
+        };
+        // Where another certificate of the chain ends before.
+        let chain = Some(certificate.earliest_expiry).filter(|end| *end < certificate.expires);
+        let mut outcome = outcome
+            .with("tls_version", hop.tls_version.clone())
+            .with("certificate_expires", certificate.expires)
+            .with("chain_expires", chain)
+            .with("certificate_days", days)
+            .with("certificate_subject", certificate.subject.clone())
+            .with("certificate_issuer", certificate.issuer.clone())
+            .with("certificate_fault", certificate.fault.clone());
+        match &certificate.fault {
+            Some(_) if self.verify => outcome.reason += &format!("; {expiry}"),
+            Some(fault) => {
+                outcome.reason += &format!("; certificate not verified: {fault}; {expiry}")
+            }
+            None if days < self.warn_cert_days as i64 => {
+                outcome = worse(outcome, format!("certificate: {expiry}"));
+            }
+            None => {}
+        }
+        outcome
+    }
+}
+
+/// Degraded at best, with one reason more.
+fn worse(mut outcome: Outcome, why: String) -> Outcome {
+    if outcome.verdict == crate::verdict::Verdict::Up {
+        outcome.verdict = crate::verdict::Verdict::Degraded;
+    }
+    outcome.reason += &format!("; {why}");
+    outcome
+}
+
+/// Where the time went, for a person: `name 0.2 ms, connect 0.1 ms, ...`; None
+/// if it was no HTTP.
+pub fn where_the_time_went(outcome: &Outcome) -> Option<String> {
+    let steps = [
+        ("name", "name_seconds"),
+        ("connect", "connect_seconds"),
+        ("TLS", "tls_seconds"),
+        ("first byte", "first_byte_seconds"),
+        ("transfer", "transfer_seconds"),
+    ];
+    let step = |(word, key): &(&str, &str)| {
+        let seconds = outcome.detail.get(*key)?.as_f64()?;
+        Some(format!("{word} {}", shown(std::time::Duration::from_secs_f64(seconds))))
+    };
+    let steps: Vec<String> = steps.iter().filter_map(step).collect();
+    (!steps.is_empty()).then(|| steps.join(", "))
+}

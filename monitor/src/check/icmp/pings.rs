@@ -1,0 +1,191 @@
+//! Echo requests, and the replies and errors that belong to them.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use socklab::clock::Arrival;
+use socklab::endpoint::cause;
+use socklab::icmp_socket::{IcmpSocket, Kind};
+use socklab::sys;
+use socklab::wire::icmp::{Body, Echo, Message, Version};
+use socklab::wire::icmp_error::Problem;
+use socklab::wire::quoted::{Quoted, Transport};
+
+use crate::check::udp::unsendable;
+use crate::check::{Direction, Packet, Watch};
+use crate::outcome::{Deadline, Outcome};
+
+/// Between two pings.
+pub const INTERVAL: Duration = Duration::from_millis(200);
+
+/// One request, and what became of it.
+pub struct Ping {
+    /// No other packet has these bytes.
+    nonce: [u8; 8],
+    sent: Instant,
+    pub rtt: Option<Duration>,
+    /// No longer waited for.
+    failed: bool,
+}
+
+/// The pings of one check.
+pub struct Pings {
+    icmp: IcmpSocket,
+    target: SocketAddr,
+    pub pings: Vec<Ping>,
+    /// The last ICMP error that answered one, and who sent it.
+    pub error: Option<(Problem, Option<IpAddr>)>,
+    pub ttl: Option<u8>,
+}
+
+impl Pings {
+    /// Sends them all, and waits for what comes of them.
+    ///
+    /// # Errors
+    /// The outcome: the pings could not even be sent.
+    pub fn send(
+        target: SocketAddr,
+        count: u64,
+        deadline: &Deadline,
+        watch: Watch,
+    ) -> Result<Pings, Outcome> {
+        let version = Version::of(target.ip());
+        let icmp = IcmpSocket::open(version).map_err(Outcome::unverified)?;
+        let mut pings = Pings { icmp, target, pings: Vec::new(), error: None, ttl: None };
+        let mut packet = Vec::new();
+        let mut buffer = vec![0; 65_536];
+        let began = Instant::now();
+        while let Some(left) = deadline.left() {
+            let now = Instant::now();
+            let sent = pings.pings.len() as u64;
+            if sent == count && pings.pings.iter().all(|ping| ping.rtt.is_some() || ping.failed) {
+                break;
+            }
+            let next = began + INTERVAL * sent as u32;
+            if sent < count && now >= next {
+                pings.send_one(&mut packet, watch)?;
+                continue;
+            }
+            let end = now + left;
+            let until = if sent < count { next.min(end) } else { end };
+            pings.hear(&mut buffer, until.saturating_duration_since(now), watch)?;
+        }
+        Ok(pings)
+    }
+
+    fn send_one(&mut self, packet: &mut Vec<u8>, watch: Watch) -> Result<(), Outcome> {
+        let random = SysRng.try_next_u64();
+        let nonce = random
+            .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?
+            .to_be_bytes();
+        let version = self.icmp.version;
+        let sequence = self.pings.len() as u16 + 1;
+        Echo { identifier: self.icmp.identifier, sequence, payload: &nonce }.emit(
+            version,
+            version.echo_request(),
+            packet,
+        );
+        watch(&Packet { direction: Direction::Sent, bytes: packet, peer: Some(self.target.ip()) });
+        // A socket that queues errors fails once for each that came in since.
+        for attempt in 0.. {
+            let sent = Instant::now();
+            match self.icmp.socket.send_to(packet, self.target) {
+                Ok(_) => {
+                    self.pings.push(Ping { nonce, sent, rtt: None, failed: false });
+                    return Ok(());
+                }
+                Err(_) if attempt < 3 && self.take_queued() => {}
+                Err(why) => return Err(unsendable(&why)),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, buffer: &mut [u8], patience: Duration, watch: Watch) -> Result<(), Outcome> {
+        let version = self.icmp.version;
+        let received = match self.icmp.receive(buffer, patience) {
+            Ok(received) => received,
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Ok(());
+            }
+            Err(_) if self.take_queued() => return Ok(()),
+            Err(why) => {
+                return Err(Outcome::unverified(format!("cannot receive: {}", cause(&why))));
+            }
+        };
+        let from = received.packet.from.map(|from| from.ip());
+        let arrival = Arrival::new(received.packet.stamp);
+        let Ok(message) = Message::parse(version, received.message) else { return Ok(()) };
+        match message.body {
+            Body::EchoReply(echo) if from == Some(self.target.ip()) => {
+                let identifier = self.icmp.identifier;
+                if let Some(ping) = find(&mut self.pings, identifier, &echo) {
+                    watch(&Packet {
+                        direction: Direction::Received,
+                        bytes: received.message,
+                        peer: Some(self.target.ip()),
+                    });
+                    ping.rtt.get_or_insert_with(|| arrival.since(ping.sent));
+                    self.ttl = received.packet.ttl.or(self.ttl);
+                }
+            }
+            Body::Error(error) => {
+                let identifier = self.icmp.identifier;
+                let quoted = Quoted::parse(version, error.quoted);
+                if let Ok(Quoted {
+                    transport: Transport::Echo { identifier: theirs, sequence, .. },
+                    destination,
+                    ..
+                }) = quoted
+                    && theirs == identifier
+                    && destination == self.target.ip()
+                {
+                    watch(&Packet {
+                        direction: Direction::Received,
+                        bytes: received.message,
+                        peer: from,
+                    });
+                    self.failed(sequence, error.problem, from);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what the kernel keeps of errors for a datagram socket; a raw one
+    /// receives them as messages. False if there were none.
+    fn take_queued(&mut self) -> bool {
+        let mut buffer = [0; 512];
+        let mut any = false;
+        while self.icmp.kind == Kind::Datagram
+            && let Ok(Some(error)) = sys::next_error(&self.icmp.socket, &mut buffer)
+        {
+            any = true;
+            if let Some(problem) = error.problem
+                && let Ok(request) = Message::parse(self.icmp.version, &buffer[..error.length])
+                && let Body::EchoRequest(echo) = request.body
+            {
+                self.failed(echo.sequence, problem, error.from);
+            }
+        }
+        any
+    }
+
+    fn failed(&mut self, sequence: u16, problem: Problem, from: Option<IpAddr>) {
+        let place = usize::from(sequence).wrapping_sub(1);
+        if let Some(ping) = self.pings.get_mut(place) {
+            ping.failed = true;
+            self.error = Some((problem, from));
+        }
+    }
+}
+
+/// The ping that a reply answers: by identifier, number and payload.
+fn find<'a>(pings: &'a mut [Ping], identifier: u16, echo: &Echo) -> Option<&'a mut Ping> {
+    let ping = pings.get_mut(usize::from(echo.sequence).checked_sub(1)?)?;
+    (echo.identifier == identifier && echo.payload == ping.nonce).then_some(ping)
+}

@@ -1,0 +1,256 @@
+//! A time server: how far its clock is from this machine's, and whether it knows the time.
+//!
+//! Each request carries a random transmit stamp, which the reply must bring
+//! back as its origin. Of a server of one's own up to four samples are taken,
+//! and the one with the shortest delay counts; a public one is asked once. What
+//! a server says with a kiss code is obeyed (`kiss.rs`).
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use socklab::clock::Arrival;
+use socklab::sys;
+use socklab::wire::ntp::{Judgement, Packet, Timestamp, delay, offset, packet};
+
+use crate::outcome::{Deadline, Outcome};
+
+use super::datagram;
+use super::parameter::{self, Parameter};
+use super::resolve::resolve;
+use super::stream::no_socket;
+use super::udp::unsendable;
+use super::value::Value;
+use super::{Packet as Seen, Watch};
+
+mod kiss;
+mod verdict;
+
+/// Whether a server tells the right time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ntp {
+    pub host: String,
+    pub port: Option<u16>,
+    /// Its clock may be so far from this machine's.
+    pub max_offset: Duration,
+    /// Its distance from a clock of its own may be so many servers.
+    pub max_stratum: u8,
+}
+
+const MAX_OFFSET: Duration = Duration::from_secs(1);
+const MAX_STRATUM: u8 = 15;
+
+/// So often a server of one's own is asked, and one that does not answer.
+const SAMPLES: usize = 4;
+
+/// One exchange that told the time.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    reply: Packet,
+    /// Of the server's clock to this machine's, seconds.
+    offset: f64,
+    /// Of both ways together, seconds; the offset is off by at most half of it.
+    delay: f64,
+    rtt: Duration,
+}
+
+/// What there is after all exchanges.
+#[derive(Debug, Default)]
+struct Findings {
+    samples: Vec<Sample>,
+    /// What the server said where it did not tell the time.
+    refused: Option<(Judgement, Packet)>,
+    /// Why the last packet was waited past, if one was.
+    wrong: Option<String>,
+}
+
+impl Ntp {
+    pub const USAGE: &str = "ntp SERVER[:PORT] [max_offset=TIME] [max_stratum=N] [INTERVAL]";
+
+    pub const PARAMETERS: &'static [Parameter<Ntp>] = &[
+        Parameter {
+            name: "server",
+            help: "whom to ask; a port may stand beside it: \"127.0.0.1:1123\"",
+            sample: "\"pool.ntp.org\"",
+            set: |ntp, value| parameter::set_host(&mut ntp.host, &mut ntp.port, value),
+            show: |ntp| {
+                let host = ntp.host.clone();
+                Some(Value::of(socklab::endpoint::Endpoint { host, port: ntp.port }.to_string()))
+            },
+        },
+        Parameter {
+            name: "max_offset",
+            help: "down if its clock is further from this machine's; degraded if it may be; \
+                   default 1s",
+            sample: "\"100ms\"",
+            set: |ntp, value| value.duration().map(|offset| ntp.max_offset = offset),
+            show: |ntp| {
+                (ntp.max_offset != MAX_OFFSET)
+                    .then(|| parameter::shown_duration(ntp.max_offset))
+                    .flatten()
+            },
+        },
+        Parameter {
+            name: "max_stratum",
+            help: "degraded above it; 1 has a clock of its own; default 15",
+            sample: "3",
+            set: |ntp, value| value.whole(1, 15).map(|number| ntp.max_stratum = number as u8),
+            show: |ntp| {
+                (ntp.max_stratum != MAX_STRATUM).then_some(Value::Integer(ntp.max_stratum.into()))
+            },
+        },
+    ];
+
+    pub fn draft() -> Ntp {
+        Ntp { host: String::new(), port: None, max_offset: MAX_OFFSET, max_stratum: MAX_STRATUM }
+    }
+
+    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+        let address = match resolve(&self.host, self.port.unwrap_or(packet::PORT), deadline) {
+            Ok(addresses) => addresses[0],
+            Err(outcome) => return outcome,
+        };
+        let outcome = match kiss::permission(address, Instant::now()) {
+            kiss::Permission::Denied(why) => Outcome::unverified(why),
+            kiss::Permission::Granted { only_once } => {
+                let wanted = if only_once || is_public(address.ip()) { 1 } else { SAMPLES };
+                match gather(address, wanted, deadline, watch) {
+                    Ok(findings) => self.judge(&findings, address, deadline),
+                    Err(outcome) => outcome,
+                }
+            }
+        };
+        outcome.with("server", address.to_string())
+    }
+}
+
+/// Whether an address may belong to somebody else's server.
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            !(address.is_loopback() || address.is_private() || address.is_link_local())
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local())
+        }
+    }
+}
+
+/// Asks until so many samples are there, at most four times.
+fn gather(
+    address: SocketAddr,
+    wanted: usize,
+    deadline: &Deadline,
+    watch: Watch,
+) -> Result<Findings, Outcome> {
+    let socket = datagram::open(address).map_err(|why| no_socket(&why))?;
+    let mut findings = Findings::default();
+    // The random stamps of requests that are not answered yet, and when they went.
+    let mut asked: Vec<(Timestamp, Instant)> = Vec::new();
+    let mut buffer = [0; 2048];
+    for attempt in 0..SAMPLES {
+        if findings.samples.len() == wanted || findings.refused.is_some() {
+            break;
+        }
+        let Some(left) = deadline.left() else { break };
+        let random = SysRng
+            .try_next_u64()
+            .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?;
+        let request = Packet::request(Timestamp(random));
+        watch(&Seen::sent(&request.emit()));
+        let sent = Instant::now();
+        socket.send(&request.emit()).map_err(|why| not_asked(why, deadline))?;
+        asked.push((request.transmit, sent));
+        let until = sent + left / (SAMPLES - attempt) as u32;
+        loop {
+            let now = Instant::now();
+            match sys::receive(&socket, &mut buffer, until.saturating_duration_since(now)) {
+                Ok((length, stamp)) => {
+                    let arrival = Arrival::new(stamp);
+                    watch(&Seen::received(&buffer[..length]));
+                    findings.enter(&buffer[..length], &arrival, &mut asked, deadline);
+                    // One that answers an earlier request counts as well.
+                    if findings.samples.len() > attempt || findings.refused.is_some() {
+                        break;
+                    }
+                }
+                Err(why)
+                    if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(why) => return Err(not_asked(why, deadline)),
+            }
+            if Instant::now() >= until {
+                break;
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn not_asked(why: std::io::Error, deadline: &Deadline) -> Outcome {
+    match why.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+            Outcome::down("port unreachable: no NTP server listens there")
+                .after(deadline.began.elapsed())
+        }
+        _ => unsendable(&why),
+    }
+}
+
+impl Findings {
+    /// Takes a datagram for what it is.
+    fn enter(
+        &mut self,
+        bytes: &[u8],
+        arrival: &Arrival,
+        asked: &mut Vec<(Timestamp, Instant)>,
+        deadline: &Deadline,
+    ) {
+        let reply = match Packet::parse(bytes) {
+            Ok(reply) => reply,
+            Err(why) => {
+                self.wrong = Some(why.to_string());
+                return;
+            }
+        };
+        let matching = asked.iter().position(|(stamp, _)| *stamp == reply.origin);
+        let sent = matching.map_or(Timestamp::UNKNOWN, |place| asked[place].0);
+        let judgement = reply.judge(sent);
+        if judgement.wait_on() {
+            self.wrong = Some(judgement.to_string());
+            return;
+        }
+        // Not wait_on, so it was found; a second reply to it is not ours any more.
+        let Some((_, sent)) = matching.map(|place| asked.swap_remove(place)) else { return };
+        if judgement != Judgement::Good {
+            self.refused = Some((judgement, reply));
+            return;
+        }
+        let rtt = arrival.since(sent);
+        let t1 = Timestamp::from_system(deadline.wall_at(sent));
+        let t4 = Timestamp::from_system(deadline.wall_at(sent + rtt));
+        let stamps = [t1, reply.receive, reply.transmit, t4];
+        self.samples.push(Sample {
+            reply,
+            offset: offset(stamps).as_secs_f64(),
+            delay: delay(stamps).as_secs_f64(),
+            rtt,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_servers_of_ones_own_are_asked_more_than_once() {
+        for own in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "::1", "fd00::1", "::ffff:127.0.0.1"] {
+            assert!(!is_public(own.parse().unwrap()), "{own}");
+        }
+        for public in ["8.8.8.8", "2001:4860:4860::8888", "172.32.0.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The grammar of a typed check: `TYPE ADDRESS [PARAMETERS] [INTERVAL]`.
+//!
+//! ```text
+//! https example.com                        http http://example.com 30
+//! icmp 8.8.8.8                             icmp 8.8.8.8 2 300        a traceroute each 300 s
+//! dns 127.0.0.1:5353 www.lab.test A        dns 8.8.8.8 google.com MX expect="10 smtp.google.com."
+//! tcp www.example.com 80 5                 tcp www.example.com:80 5  the same, each 5 s
+//! ```
+//!
+//! TYPE is written in any case. ADDRESS may carry a port where the service has
+//! one. Then come the parameters that have a place: a port, if the ADDRESS has
+//! none; a DNS query, and its record type. All others, and those of a service
+//! (interval, timeout, down_after, up_after, name), are given as `NAME=VALUE`,
+//! under the names that they have in TOML; one that is a list is repeated. What
+//! is left is the interval: a duration, or a bare number of seconds.
+//!
+//! So a number is always the first thing that it can be: of `tcp host 80` it is
+//! the port, of `tcp host:80 5` the interval, of `icmp host 2` the traceroute, of
+//! `icmp host 5` the interval, and of `dns SERVER 5` the name that is asked for.
+
+use std::time::Duration;
+
+use socklab::cli;
+
+use crate::check::parameter;
+use crate::check::value::Value;
+use crate::check::words::{Word, words};
+use crate::check::{Check, TYPES};
+use crate::service::{Service, Settings};
+
+use super::similar::hint;
+
+/// A line, understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Typed {
+    pub check: Check,
+    pub settings: Settings,
+}
+
+impl Typed {
+    pub fn interval(&self) -> Option<Duration> {
+        self.settings.interval
+    }
+
+    /// The service, with these defaults for what was not said.
+    ///
+    /// # Errors
+    /// One line: it cannot be so, and the mend.
+    pub fn service(self, defaults: &Settings) -> Result<Service, String> {
+        let service = Service::new(self.check, &self.settings, defaults);
+        match service.faults().into_iter().next() {
+            None => Ok(service),
+            Some(fault) => Err(fault.what),
+        }
+    }
+}
+
+/// Understands a line.
+///
+/// # Errors
+/// One line: what is wrong with it, and how a check of that type is typed.
+pub fn parse(line: &str) -> Result<Typed, String> {
+    parse_words(&words(line)?)
+}
+
+/// Understands words, as a shell hands them over.
+///
+/// # Errors
+/// As for [`parse`].
+pub fn parse_words(words: &[Word]) -> Result<Typed, String> {
+    let types = TYPES.join(", ");
+    let Some((kind, rest)) = words.split_first() else {
+        return Err(format!(
+            "no type; a check is typed TYPE ADDRESS [PARAMETERS] [INTERVAL], where TYPE is {types}"
+        ));
+    };
+    let draft = Check::draft(&kind.text).ok_or_else(|| {
+        format!(
+            "{:?} is no type of check{}: there are {types}, ping, udp_echo, tcp_echo and local",
+            kind.text,
+            hint(&kind.text, TYPES)
+        )
+    })?;
+    let usage = draft.usage();
+    let kind = kind.text.to_ascii_lowercase();
+    understand(&kind, draft, rest).map_err(|why| format!("{why}; usage: {usage}"))
+}
+
+fn understand(kind: &str, draft: Check, words: &[Word]) -> Result<Typed, String> {
+    let mut typed = Typed { check: draft, settings: Settings::default() };
+    let mut words = words.iter().peekable();
+
+    // The address; `local` has it already, and only a port.
+    let (address, positions) = typed.check.positions().split_first().ok_or("it has no address")?;
+    if kind != "local" {
+        let word = words.next().ok_or_else(|| format!("no {address}"))?;
+        enter(&mut typed, address, &Value::of(&word.text))?;
+    }
+    if kind == "icmp"
+        && let Some(word) = words.next_if(|word| ["1", "2"].contains(&word.text.as_str()))
+        && let (Check::Icmp(icmp), "2") = (&typed.check, word.text.as_str())
+    {
+        let mut trace = crate::check::trace::Trace::draft();
+        trace.host.clone_from(&icmp.host);
+        typed.check = Check::Trace(trace);
+    }
+    for name in positions {
+        let fits = |word: &Word| -> bool {
+            let number =
+                !word.text.is_empty() && word.text.bytes().all(|byte| byte.is_ascii_digit());
+            match *name {
+                "port" => number && !has_port(&typed.check),
+                "record" => !is_named(word) && !is_interval(word),
+                _ => !is_named(word),
+            }
+        };
+        if let Some(word) = words.next_if(|word| fits(word)) {
+            enter(&mut typed, name, &Value::of(&word.text))?;
+        }
+    }
+
+    let mut named: Vec<(String, Vec<Value>)> = Vec::new();
+    let mut interval = None;
+    for word in words {
+        if let Some((name, value)) = word.text.split_once('=').filter(|_| is_named(word)) {
+            let value = Value::of(value);
+            match named.iter_mut().find(|(known, _)| known == name) {
+                Some((_, values)) => values.push(value),
+                None => named.push((name.to_string(), vec![value])),
+            }
+        } else if interval.is_some() {
+            return Err(format!("{:?} stands behind the interval", word.text));
+        } else {
+            let time = cli::positive_duration(&word.text);
+            interval = Some(time.map_err(|_| {
+                format!("{:?} is neither NAME=VALUE nor an interval, such as 30 or 5m", word.text)
+            })?);
+        }
+    }
+    for (name, values) in named {
+        let value = match <[Value; 1]>::try_from(values) {
+            Ok([value]) => value,
+            Err(values) => Value::List(values),
+        };
+        enter(&mut typed, &name, &value)?;
+    }
+    if let Some(interval) = interval {
+        if typed.settings.interval.is_some() {
+            return Err("there are two intervals".to_string());
+        }
+        typed.settings.interval = Some(interval);
+    }
+    if let Some(missing) = typed.check.missing() {
+        return Err(format!("no {missing}"));
+    }
+    typed.check.complete()?;
+    Ok(typed)
+}
+
+/// Enters a parameter of the check, or of the service.
+fn enter(typed: &mut Typed, name: &str, value: &Value) -> Result<(), String> {
+    let done = typed
+        .check
+        .set(name, value)
+        .or_else(|| parameter::set(Settings::PARAMETERS, &mut typed.settings, name, value));
+    match done {
+        Some(done) => done.map_err(|why| format!("{name} {why}")),
+        None => {
+            let check = typed.check.parameters();
+            let known = check.iter().map(|about| about.name);
+            let known = known.chain(Settings::PARAMETERS.iter().map(|parameter| parameter.name));
+            Err(format!("{} has no parameter {name}{}", typed.check.kind(), hint(name, known)))
+        }
+    }
+}
+
+fn has_port(check: &Check) -> bool {
+    match check {
+        Check::Tcp(tcp) => tcp.port.is_some(),
+        Check::Udp(udp) => udp.port.is_some(),
+        Check::Echo(echo) => echo.port.is_some(),
+        _ => false,
+    }
+}
+
+/// `name=value`; not if it begins with a quote.
+fn is_named(word: &Word) -> bool {
+    let name = word.text.split_once('=').map_or("", |(name, _)| name);
+    let letter = |c: char| c.is_ascii_lowercase() || c == '_';
+    !word.begins_quoted && !name.is_empty() && name.chars().all(letter)
+}
+
+fn is_interval(word: &Word) -> bool {
+    word.text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::echo::{Echo, Protocol};
+    use crate::check::tcp::Tcp;
+    use crate::check::trace::Trace;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn typed(line: &str) -> Typed {
+        parse(line).unwrap_or_else(|why| panic!("{line}: {why}"))
+    }
+
+    fn seconds(line: &str) -> Option<u64> {
+        typed(line).interval().map(|interval| interval.as_secs())
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_understood() {
+        for (line, shown) in [
+            ("http http://example.com", "http http://example.com"),
+            ("https example.com", "https https://example.com"),
+            ("HTTP example.com", "http http://example.com"),
+            ("icmp 8.8.8.8", "icmp 8.8.8.8"),
+            ("icmp 8.8.8.8 1", "icmp 8.8.8.8"),
+            ("icmp 8.8.8.8 2", "trace 8.8.8.8"),
+            ("Ping 8.8.8.8", "icmp 8.8.8.8"),
+            ("trace 8.8.8.8", "trace 8.8.8.8"),
+            ("dns 8.8.8.8 google.com MX", "dns 8.8.8.8 google.com MX"),
+            ("dns 8.8.8.8 google.com", "dns 8.8.8.8 google.com"),
+            ("dns 127.0.0.1:5353 www.lab.test A", "dns 127.0.0.1:5353 www.lab.test"),
+            ("DNS [::1]:5353 www.lab.test aaaa", "dns [::1]:5353 www.lab.test AAAA"),
+            ("ntp pool.ntp.org", "ntp pool.ntp.org"),
+            ("ntp 127.0.0.1:1123", "ntp 127.0.0.1:1123"),
+            ("tcp www.example.com 80", "tcp www.example.com 80"),
+            ("udp www.example.com 53", "udp www.example.com 53"),
+            ("udp [::1]:53", "udp ::1 53"),
+            ("echo 127.0.0.1 10100", "echo 127.0.0.1 10100"),
+            ("udp_echo 127.0.0.1", "echo 127.0.0.1"),
+            ("tcp_echo 127.0.0.1 7", "echo 127.0.0.1 7 protocol=tcp"),
+            ("local 10100", "echo 127.0.0.1 10100"),
+        ] {
+            let typed = typed(line);
+            assert_eq!(typed.check.to_string(), shown, "{line}");
+            assert_eq!(typed.interval(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_the_first_thing_that_it_can_be() {
+        assert_eq!(seconds("tcp host 80 5"), Some(5));
+        assert_eq!(seconds("tcp host:80 5"), Some(5));
+        assert_eq!(seconds("tcp host 80"), None);
+        assert_eq!(seconds("icmp 8.8.8.8 2 300"), Some(300));
+        assert_eq!(typed("icmp 8.8.8.8 2 300").check.kind(), "trace");
+        assert_eq!(seconds("icmp 8.8.8.8 1 5m"), Some(300));
+        assert_eq!(seconds("icmp 8.8.8.8 5"), Some(5));
+        assert_eq!(seconds("icmp 8.8.8.8 2s"), Some(2));
+        assert_eq!(seconds("ping 8.8.8.8 2"), Some(2));
+        assert_eq!(seconds("dns 8.8.8.8 google.com 60"), Some(60));
+        assert_eq!(seconds("dns 8.8.8.8 google.com MX 60"), Some(60));
+        assert_eq!(seconds("echo 127.0.0.1 10100 30"), Some(30));
+        assert_eq!(seconds("local 10100 30"), Some(30));
+        assert_eq!(seconds("http example.com 1.5m"), Some(90));
+        assert_eq!(seconds("ntp pool.ntp.org interval=64"), Some(64));
+    }
+
+    #[test]
+    fn every_parameter_can_be_typed_under_its_name() {
+        let line =
+            r#"tcp host 22 send="a b\r\n" expect='/^SSH-\d/' timeout=2s name="the shell" 30"#;
+        let Typed { check, settings } = typed(line);
+        let Check::Tcp(Tcp { send, expect, .. }) = &check else { panic!("{check:?}") };
+        assert_eq!(send, b"a b\r\n");
+        assert!(expect.as_ref().unwrap().is_in(b"SSH-2.0"));
+        assert_eq!(settings.name.as_deref(), Some("the shell"));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(2)));
+        let Check::Dns(dns) = typed("dns s q NS expect=a.test expect=b.test").check else {
+            panic!()
+        };
+        assert_eq!(dns.expect, ["a.test", "b.test"]);
+        assert_eq!(typed("dns s 'a=b'").check.to_string(), "dns s \"a=b\"");
+        assert_eq!(typed("dns s '\"=b'").check.to_string(), r#"dns s "\"=b""#);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_on_one_line_with_the_usage() {
+        for (line, words) in [
+            ("", "TYPE ADDRESS"),
+            ("htp example.com", "did you mean http?"),
+            ("gopher x", "no type of check"),
+            ("tcp", "no host; usage: tcp HOST PORT"),
+            ("tcp host", "no port"),
+            ("tcp host 0", "port must be a whole number from 1 to 65535"),
+            ("tcp host 80 soon", "\"soon\" is neither NAME=VALUE nor an interval"),
+            ("tcp host 80 5 6", "\"6\" stands behind the interval"),
+            ("tcp host 80 5 interval=6", "two intervals"),
+            ("tcp host 80 timout=5", "did you mean timeout?"),
+            ("dns 8.8.8.8", "no query"),
+            ("dns 8.8.8.8 google.com MZ", "record is wrong: \"MZ\" is no record type"),
+            ("dns s q expect=1.2.3.4 expect_rcode=NXDOMAIN", "contradicts"),
+            ("icmp host:80", "leave out :80"),
+            ("http ftp://x", "http:// or https://"),
+            ("udp host 1 expect=/(/", "no regular expression"),
+            ("tcp \"host", "not closed"),
+        ] {
+            let why = parse(line).unwrap_err();
+            assert!(why.contains(words) && !why.contains('\n'), "{line}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_short_interval_shortens_the_timeout_that_nobody_asked_for() {
+        let service = typed("tcp host 80 2").service(&Settings::default()).unwrap();
+        assert_eq!(service.timeout, Duration::from_secs(2));
+        assert_eq!(service.name, "tcp host 80");
+        let why = typed("tcp host 80 2 timeout=3").service(&Settings::default()).unwrap_err();
+        assert!(why.contains("interval 2s is shorter than timeout 3s"), "{why}");
+        let why = typed("icmp host count=100").service(&Settings::default()).unwrap_err();
+        assert!(why.contains("pings take 20s"), "{why}");
+    }
+
+    #[test]
+    fn the_classic_echo_names_stand_for_protocols() {
+        let Check::Echo(Echo { protocol, .. }) = typed("TCP_ECHO host").check else { panic!() };
+        assert_eq!(protocol, Protocol::Tcp);
+        let Check::Trace(Trace { max_hops, .. }) = typed("icmp h 2 max_hops=5").check else {
+            panic!()
+        };
+        assert_eq!(max_hops, 5);
+    }
+
+    /// Any value that some parameter could have.
+    fn value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            "[a-zA-Z0-9 =\"'\\\\./:{}\\n-]{1,20}",
+            "[0-9]{1,5}",
+            "[0-9]{1,4}(ms|s|m)",
+            "0\\.[0-9]{1,6}",
+            Just("tcp".to_string()),
+            Just("true".to_string()),
+            Just("false".to_string()),
+            Just("hex:00ff".to_string()),
+            Just("/a+ b/".to_string()),
+            Just("MX".to_string()),
+            Just("REFUSED".to_string()),
+            Just("200-204,301".to_string()),
+            Just("X-A: b c".to_string()),
+            Just("HEAD".to_string()),
+            Just("::1".to_string()),
+        ];
+        let text = text.prop_map(Value::Text);
+        prop_oneof![
+            4 => text.clone(),
+            1 => prop::collection::vec(text, 1..4).prop_map(Value::List),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_check_comes_back_from_the_text_that_it_is_shown_as(
+            kind in prop::sample::select(TYPES.to_vec()),
+            values in prop::collection::vec(value(), 40),
+        ) {
+            let mut check = Check::draft(kind).unwrap();
+            let mut values = values.into_iter();
+            for about in check.parameters() {
+                // Several tries, for most values suit few parameters.
+                for value in values.by_ref().take(4) {
+                    let _ = check.set(about.name, &value);
+                }
+            }
+            for (name, value) in
+                [("url", "x"), ("host", "x"), ("server", "x"), ("query", "y"), ("port", "9")]
+            {
+                if check.missing() == Some(name) {
+                    check.set(name, &Value::of(value)).unwrap().unwrap();
+                }
+            }
+            prop_assume!(check.complete().is_ok());
+            let shown = check.to_string();
+            prop_assert!(!shown.contains('\n'));
+            let again = parse(&shown).unwrap_or_else(|why| panic!("{shown}: {why}"));
+            prop_assert_eq!(&again.check, &check, "{}", shown);
+            prop_assert_eq!(again.settings, Settings::default());
+        }
+
+        #[test]
+        fn nothing_typed_makes_it_panic(line: String, kind in prop::sample::select(TYPES.to_vec())) {
+            let _ = parse(&line);
+            let _ = parse(&format!("{kind} {line}"));
+        }
+    }
+}
