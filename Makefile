@@ -3,7 +3,7 @@
 # Where the skips of a test run are counted.
 SKIPS := $(CURDIR)/target/skips.txt
 
-.PHONY: help demo test check bench bless fuzz lab-%
+.PHONY: help demo test check bench soak bless fuzz lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
+	@echo 'make soak     the monitor with a thousand services a second, for ten minutes'
 	@echo 'make bench    speed, beside minimal programs in C'
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
@@ -39,6 +40,9 @@ bench:
 	cargo bench --quiet --bench echo
 	cargo bench --quiet --bench tcp_ping
 	cargo bench --quiet --bench icmp_ping
+
+soak:
+	cargo bench --quiet --package monitor --bench soak
 
 # Without a sanitizer it needs no nightly toolchain, and safe Rust needs none.
 fuzz:

@@ -2,16 +2,42 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`lab`] | services to watch, on loopback, each of which can be broken |
 //! | [`verdict`] | what a check can say of a service |
 //! | [`outcome`] | what one check found, and the time that it may take |
 //! | [`check`] | the checks, one file a type of service |
 //! | [`service`] | a service to be watched: its name, its check, how often |
 //! | [`config`] | what to check, from a line typed or from a TOML file |
+//! | [`schedule`] | when to check |
+//! | [`uptime`] | the share of time for which a service was up |
+//! | [`state`] | what the results of a service add up to |
+//! | [`watch`] | which checks are to begin, and what their results mean |
+//! | [`tell`] | events as lines, for a person or as JSON |
+//! | [`status`] | the tables that the console shows |
+//! | [`metrics`] | the page that Prometheus scrapes |
+//! | [`store`] | results kept in files, and read back |
+//! | [`pool`] | threads for checks that block |
+//! | [`printer`] | a thread that writes lines, so that nothing waits for a terminal |
+//! | [`console`] | the prompt: its commands, and the thread that reads them |
+//! | [`runner`] | the one thread that decides |
+//! | [`lab`] | services to watch, on loopback, each of which can be broken |
 
 pub mod check;
 pub mod config;
+pub mod console;
+#[cfg(test)]
+mod example;
 pub mod lab;
+pub mod metrics;
 pub mod outcome;
+pub mod pool;
+pub mod printer;
+pub mod runner;
+pub mod schedule;
 pub mod service;
+pub mod state;
+pub mod status;
+pub mod store;
+pub mod tell;
+pub mod uptime;
 pub mod verdict;
+pub mod watch;

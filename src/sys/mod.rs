@@ -39,6 +39,11 @@ pub use linux_tcp::{
     take_syn, wait_for_client,
 };
 
+#[cfg(target_os = "linux")]
+mod linux_terminal;
+#[cfg(target_os = "linux")]
+pub use linux_terminal::TerminalMode;
+
 #[cfg(not(target_os = "linux"))]
 mod portable;
 #[cfg(not(target_os = "linux"))]
@@ -63,6 +68,11 @@ pub use portable_tcp::{
     allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
     take_syn, wait_for_client,
 };
+
+#[cfg(not(target_os = "linux"))]
+mod portable_terminal;
+#[cfg(not(target_os = "linux"))]
+pub use portable_terminal::TerminalMode;
 
 #[cfg(target_os = "linux")]
 mod linux_capture;

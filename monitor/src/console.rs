@@ -1,0 +1,287 @@
+//! The prompt: its commands, their completion, and the thread that reads them.
+
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::Validator;
+use rustyline::{
+    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event, EventContext,
+    EventHandler, ExternalPrinter, Helper, KeyEvent, Movement, RepeatCount,
+};
+
+use crate::printer::{AtPrompt, Printer};
+use crate::runner::Message;
+
+const PROMPT: &str = "monitor> ";
+
+/// What a person may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Status,
+    Check(String),
+    /// A check as it is typed elsewhere.
+    Add(String),
+    Remove(String),
+    /// One service, or all of them.
+    Pause(Option<String>),
+    Resume(Option<String>),
+    Reload,
+    History(String),
+    Help,
+    Exit,
+}
+
+/// Every command: its word, what follows it, and what it does.
+const COMMANDS: [(&str, &str, &str); 9] = [
+    ("status", "", "every service: its state, for how long, its uptime"),
+    ("check", "NAME", "check it now"),
+    ("history", "NAME", "its latest results"),
+    (
+        "add",
+        "TYPE ADDRESS ...",
+        "watch one more, typed as in `monitor check`, with an interval if you like",
+    ),
+    ("remove", "NAME", "watch it no longer"),
+    ("pause", "[NAME]", "check it no longer, or none of them, until resume"),
+    ("resume", "[NAME]", "go on"),
+    ("reload", "", "read the file again; an error in it leaves everything as it is"),
+    ("help", "", "this list"),
+];
+
+/// What a line asks for; nothing if it is empty.
+///
+/// # Errors
+/// One line with the mend.
+pub fn parse(line: &str, exit_words: &[String]) -> Result<Option<Command>, String> {
+    let line = line.trim();
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    // Names have spaces in them, and need no quotes; whoever types them may.
+    let name = rest.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(rest);
+    let one = || match name {
+        "" => Err(format!("{word} which? Say its name; `status` lists them")),
+        name => Ok(name.to_string()),
+    };
+    let all_or_one = || (!name.is_empty()).then(|| name.to_string());
+    if word.is_empty() {
+        return Ok(None);
+    }
+    if exit_words.iter().any(|exit| exit == line) {
+        return Ok(Some(Command::Exit));
+    }
+    Ok(Some(match word {
+        "status" => Command::Status,
+        "check" => Command::Check(one()?),
+        "add" if rest.is_empty() => {
+            return Err("add what? For example: add tcp 127.0.0.1 80 10s".to_string());
+        }
+        "add" => Command::Add(rest.to_string()),
+        "remove" => Command::Remove(one()?),
+        "pause" => Command::Pause(all_or_one()),
+        "resume" => Command::Resume(all_or_one()),
+        "reload" => Command::Reload,
+        "history" => Command::History(one()?),
+        "help" | "?" => Command::Help,
+        _ => return Err(format!("there is no command {word:?}; `help` lists them")),
+    }))
+}
+
+/// The list of commands.
+pub fn help(exit_words: &[String]) -> String {
+    let mut lines: Vec<String> = COMMANDS
+        .iter()
+        .map(|(word, what, does)| format!("{:24} {does}", format!("{word} {what}").trim_end()))
+        .collect();
+    lines.push(format!("{:24} end the monitor; so do Ctrl-C and Ctrl-D", exit_words.join(", ")));
+    lines.join("\n")
+}
+
+/// What may stand at the end of a line that begins with `line`: from which
+/// byte on, and the words.
+fn completions(line: &str, names: &[String], exit_words: &[String]) -> (usize, Vec<String>) {
+    let Some((word, rest)) = line.split_once(' ') else {
+        // A space behind it where something must follow.
+        let space = |what: &str| if what.is_empty() || what.starts_with('[') { "" } else { " " };
+        let words = COMMANDS.iter().map(|(word, what, _)| format!("{word}{}", space(what)));
+        let words = words.chain(exit_words.iter().cloned()).filter(|word| word.starts_with(line));
+        return (0, words.collect());
+    };
+    if !matches!(word, "check" | "remove" | "pause" | "resume" | "history") {
+        return (line.len(), Vec::new());
+    }
+    let begun = rest.trim_start();
+    let fitting = names.iter().filter(|name| name.starts_with(begun)).cloned().collect();
+    (line.len() - begun.len(), fitting)
+}
+
+/// The names of the services as they are now, for completion.
+pub type Names = Arc<Mutex<Vec<String>>>;
+
+struct Completion {
+    names: Names,
+    exit_words: Vec<String>,
+}
+
+impl Completer for Completion {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &Context,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(completions(&line[..at], &names, &self.exit_words))
+    }
+}
+
+impl Hinter for Completion {
+    type Hint = String;
+}
+impl Highlighter for Completion {}
+impl Validator for Completion {}
+impl Helper for Completion {}
+
+/// Ctrl-C: takes back what was typed, or if that is nothing, ends.
+struct TakeBack;
+
+impl ConditionalEventHandler for TakeBack {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, line: &EventContext) -> Option<Cmd> {
+        (!line.line().is_empty()).then_some(Cmd::Kill(Movement::WholeBuffer))
+    }
+}
+
+/// A prompt that is not shown yet.
+pub struct Console {
+    editor: Editor<Completion, DefaultHistory>,
+    exit_words: Vec<String>,
+}
+
+impl Console {
+    /// A prompt, and the way past it for everybody else's lines.
+    ///
+    /// # Errors
+    /// One line: this terminal cannot show one.
+    pub fn new(names: Names, exit_words: Vec<String>) -> Result<(Console, AtPrompt), String> {
+        let failed = |why: ReadlineError| format!("no prompt here: {why}");
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .bracketed_paste(false)
+            .auto_add_history(true)
+            .build();
+        let mut editor = Editor::with_config(config).map_err(failed)?;
+        editor.set_helper(Some(Completion { names, exit_words: exit_words.clone() }));
+        editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(TakeBack)));
+        let mut past = editor.create_external_printer().map_err(failed)?;
+        let print = move |text| {
+            // The terminal is gone: then so is the prompt, whose thread says so.
+            let _ = past.print(text);
+        };
+        Ok((Console { editor, exit_words }, Box::new(print)))
+    }
+
+    /// Starts the thread that reads commands and hands them on, until one of
+    /// them is to end, or nothing can be read any more.
+    pub fn start(mut self, to: Sender<Message>, printer: Printer) -> Result<(), String> {
+        let thread = thread::Builder::new().name("console".to_string());
+        let started = thread.spawn(move || {
+            while let Ok(line) = self.editor.readline(PROMPT) {
+                match parse(&line, &self.exit_words) {
+                    Ok(None) => {}
+                    Ok(Some(Command::Exit)) => break,
+                    Ok(Some(command)) => {
+                        let (reply, replied) = mpsc::channel();
+                        let columns = self.editor.dimensions().map(|(columns, _)| columns.into());
+                        if to.send(Message::Do(command, columns, reply)).is_err() {
+                            break;
+                        }
+                        let Ok(text) = replied.recv() else { break };
+                        printer.line(text);
+                    }
+                    Err(why) => printer.line(why),
+                }
+                // The reply stands before the next prompt.
+                printer.flush();
+            }
+            let _ = to.send(Message::Stop);
+        });
+        started.map(drop).map_err(|why| format!("cannot start a thread for the prompt: {why}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words() -> Vec<String> {
+        vec!["exit".to_string(), "over and out".to_string()]
+    }
+
+    #[test]
+    fn commands_are_read_with_names_that_have_spaces() {
+        let name = || "google MX".to_string();
+        for (line, command) in [
+            ("status", Command::Status),
+            ("  check google MX ", Command::Check(name())),
+            ("history \"google MX\"", Command::History(name())),
+            ("remove google MX", Command::Remove(name())),
+            ("pause", Command::Pause(None)),
+            ("resume google MX", Command::Resume(Some(name()))),
+            ("add tcp 127.0.0.1 80  5s", Command::Add("tcp 127.0.0.1 80  5s".to_string())),
+            ("over and out", Command::Exit),
+            ("?", Command::Help),
+        ] {
+            assert_eq!(parse(line, &words()), Ok(Some(command)), "{line}");
+        }
+        assert_eq!(parse("  ", &words()), Ok(None));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_with_the_mend() {
+        for (line, mend) in [
+            ("check", "`status` lists them"),
+            ("add", "for example: add tcp"),
+            ("quit", "`help` lists them"),
+        ] {
+            let why = parse(line, &words()).unwrap_err();
+            assert!(why.to_lowercase().contains(mend), "{why}");
+        }
+    }
+
+    #[test]
+    fn commands_and_names_are_completed() {
+        let names = ["google MX".to_string(), "google A".to_string(), "web".to_string()];
+        let complete = |line| completions(line, &names, &words());
+        assert_eq!(complete("re"), (0, vec!["remove ".into(), "resume".into(), "reload".into()]));
+        assert_eq!(complete("e"), (0, vec!["exit".into()]));
+        assert_eq!(complete("check goo"), (6, vec!["google MX".into(), "google A".into()]));
+        assert_eq!(complete("check google M"), (6, vec!["google MX".into()]));
+        assert_eq!(complete("pause  "), (7, names.to_vec()));
+        assert_eq!(complete("add goo"), (7, vec![]));
+    }
+
+    #[test]
+    fn the_help_has_every_command_and_the_words_that_end_it() {
+        let help = help(&words());
+        for word in COMMANDS.iter().map(|(word, ..)| *word).chain(["exit", "over and out"]) {
+            assert!(help.contains(word), "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_typed_makes_it_panic(line: String, name: String) {
+            let _ = parse(&line, &words());
+            let (from, _) = completions(&line, &[name], &words());
+            prop_assert!(line.is_char_boundary(from));
+        }
+    }
+}

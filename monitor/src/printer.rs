@@ -1,0 +1,112 @@
+//! A thread that writes lines, so that a terminal that stands still (Ctrl-S, a
+//! pipe that nobody reads) does not make the watching stand still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::time::Duration;
+use std::{io, thread};
+
+use socklab::output;
+
+/// So many lines may wait; further ones are counted, and told as not shown.
+const ROOM: usize = 10_000;
+
+/// So much is written at once.
+const PIECE: usize = 64 * 1024;
+
+/// How long the end waits for the lines before it.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+enum Line {
+    Out(String),
+    /// For stderr: who, what.
+    Complaint(&'static str, String),
+    End(Sender<()>),
+}
+
+/// Writes text that ends with a newline where the console's prompt stands.
+pub type AtPrompt = Box<dyn FnMut(String) + Send>;
+
+/// The thread's entrance.
+#[derive(Clone)]
+pub struct Printer {
+    queue: SyncSender<Line>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Printer {
+    /// Starts the thread. It writes to stdout and stderr, or all of it past
+    /// the prompt, if there is one.
+    pub fn start(at_prompt: Option<AtPrompt>) -> io::Result<Printer> {
+        let (queue, lines) = mpsc::sync_channel(ROOM);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let printer = Printer { queue, dropped: Arc::clone(&dropped) };
+        thread::Builder::new()
+            .name("printer".to_string())
+            .spawn(move || print_lines(&lines, &dropped, at_prompt))?;
+        Ok(printer)
+    }
+
+    /// A line for stdout, or several.
+    pub fn line(&self, text: String) {
+        self.put(Line::Out(text));
+    }
+
+    /// A line for stderr.
+    pub fn complain(&self, who: &'static str, what: String) {
+        self.put(Line::Complaint(who, what));
+    }
+
+    /// Waits until all lines so far are written, but not for long.
+    pub fn flush(&self) {
+        let (done, written) = mpsc::channel();
+        if self.queue.try_send(Line::End(done)).is_ok() {
+            let _ = written.recv_timeout(PATIENCE);
+        }
+    }
+
+    fn put(&self, line: Line) {
+        if self.queue.try_send(line).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn print_lines(lines: &Receiver<Line>, dropped: &AtomicU64, mut at_prompt: Option<AtPrompt>) {
+    let mut text = String::new();
+    let mut next = lines.recv().ok();
+    while let Some(line) = next {
+        // One call for all lines that wait is much cheaper than one for each.
+        let mut other = None;
+        match line {
+            Line::Out(line) => text = text + &line + "\n",
+            Line::Complaint(who, what) if at_prompt.is_some() => {
+                text += &format!("{who}: {what}\n")
+            }
+            line => other = Some(line),
+        }
+        next = lines.try_recv().ok();
+        if !text.is_empty() && (next.is_none() || other.is_some() || text.len() > PIECE) {
+            match &mut at_prompt {
+                Some(print) => print(std::mem::take(&mut text)),
+                None => output::bytes(std::mem::take(&mut text).as_bytes()),
+            }
+        }
+        match other {
+            Some(Line::Complaint(who, what)) => output::complain(who, &what),
+            Some(Line::End(done)) => drop(done.send(())),
+            _ => {}
+        }
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            output::complain(
+                "monitor",
+                &format!("{lost} lines not shown: they were not read in time"),
+            );
+        }
+        if next.is_none() {
+            next = lines.recv().ok();
+        }
+    }
+}

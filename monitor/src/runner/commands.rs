@@ -1,0 +1,93 @@
+//! What a person at the prompt asks of the runner, and reading the file again.
+
+use serde_json::json;
+use socklab::clock;
+
+use super::Runner;
+use crate::console::{self, Command};
+use crate::status;
+use crate::tell::{local, span};
+
+impl Runner {
+    pub(super) fn obey(
+        &mut self,
+        command: Command,
+        columns: Option<usize>,
+    ) -> Result<String, String> {
+        let now = self.clock.now();
+        match command {
+            Command::Status => {
+                let (threads, busy) = self.pool.threads();
+                let totals = self.watch.totals();
+                let foot = format!(
+                    "{} services for {}; {threads} threads of at most {}, {busy} busy; {} checks, {} not run",
+                    self.watch.services().len(),
+                    span(now.mono),
+                    self.pool.most(),
+                    totals.all_checks(),
+                    totals.not_run
+                );
+                Ok(format!("{}\n{foot}", status::table(&self.watch, now, &self.teller, columns)))
+            }
+            Command::History(name) => {
+                Ok(status::history(self.watch.get(&name)?, now, &self.teller))
+            }
+            Command::Check(name) => Ok(match self.watch.check_now(&name, now.mono)? {
+                true => format!("checking {name}"),
+                false => format!("a check of {name} is under way"),
+            }),
+            Command::Add(typed) => {
+                let service = (self.sources.typed)(&typed)?;
+                let told = format!("watching {}", service.name);
+                self.watch.add(service, now.mono)?;
+                self.renamed();
+                Ok(told)
+            }
+            Command::Remove(name) => {
+                self.watch.remove(&name)?;
+                self.renamed();
+                Ok(format!("no longer watching {name}"))
+            }
+            Command::Pause(name) => {
+                let count = self.watch.pause(name.as_deref())?;
+                Ok(format!("{count} paused"))
+            }
+            Command::Resume(name) => {
+                let count = self.watch.resume(name.as_deref(), now.mono)?;
+                Ok(format!("{count} under watch again"))
+            }
+            Command::Reload => self.reload(),
+            Command::Help => Ok(console::help(&self.sources.exit_words)),
+            Command::Exit => Ok(String::new()),
+        }
+    }
+
+    /// Takes the file as it is now, all of it or nothing.
+    pub(super) fn reload(&mut self) -> Result<String, String> {
+        let name = &self.sources.file_name;
+        let services = (self.sources.file)().map_err(|errors| {
+            let kept = format!("{name} has errors; everything stays as it was");
+            [errors, vec![kept]].concat().join("\n")
+        })?;
+        let now = self.clock.now();
+        let reload = self.watch.reload(services, now.mono);
+        let text = format!(
+            "{}  reloaded {name}: {} added, {} changed, {} removed, {} unchanged",
+            local(now.wall, &self.teller.zone),
+            reload.added,
+            reload.changed,
+            reload.removed,
+            reload.unchanged
+        );
+        let event = json!({
+            "event": "reload",
+            "time": clock::stamp(now.wall),
+            "added": reload.added,
+            "changed": reload.changed,
+            "removed": reload.removed,
+            "unchanged": reload.unchanged,
+        });
+        self.renamed();
+        Ok(if self.teller.json { event.to_string() } else { text })
+    }
+}

@@ -1,0 +1,160 @@
+//! What the console shows: the table of all services, and the history of one.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::tell::{Teller, colour, harmless, local, ms, span};
+use crate::uptime::{Moment, Share};
+use crate::watch::{Now, Watch, Watched};
+
+/// The table, no wider than `columns` if that is known; the last column, the
+/// reason, is what gives way.
+pub fn table(watch: &Watch, now: Now, teller: &Teller, columns: Option<usize>) -> String {
+    let at = Moment::after_start(now.mono);
+    let widest = watch.services().map(|of| harmless(&of.service.name).chars().count()).max();
+    let width = widest.unwrap_or(0).clamp(4, 16);
+    let mut text = format!(
+        "{:width$}  type  state      for      up 1 h      n  up 24 h      n  last result",
+        "name"
+    );
+    for of in watch.services() {
+        let _ = write!(text, "\n{}", row(of, at, width, teller, columns));
+    }
+    text
+}
+
+fn row(of: &Watched, at: Moment, width: usize, teller: &Teller, columns: Option<usize>) -> String {
+    let known = of.state.now(at);
+    let (word, lasted) = match known {
+        _ if of.paused => ("paused".to_string(), String::new()),
+        Some((verdict, lasted)) => (verdict.to_string(), span(lasted)),
+        None => ("unknown".to_string(), String::new()),
+    };
+    let name = shortened(&harmless(&of.service.name), width);
+    let head = format!("{name:width$}  {:5} ", of.service.check.kind());
+    let share = |share: Share| format!("{:>7} {:>6}", share.percent(), share.samples);
+    let (hour, day) = (share(of.state.uptime.hour(at)), share(of.state.uptime.day(at)));
+    let rest = format!(" {lasted:7} {hour}  {day}  ");
+    let reason = of.state.last().map_or(String::new(), |last| harmless(&last.reason));
+    let taken = head.chars().count() + 10 + rest.chars().count();
+    let reason = match columns {
+        Some(columns) => shortened(&reason, columns.saturating_sub(taken).max(8)),
+        None => reason,
+    };
+    let word = format!("{word:10}");
+    let word = match known.filter(|_| !of.paused) {
+        Some((verdict, _)) => teller.painter.paint(colour(verdict), &word),
+        None => word,
+    };
+    format!("{head}{word}{rest}{reason}").trim_end().to_string()
+}
+
+/// The latest results of one service, the oldest first.
+pub fn history(of: &Watched, now: Now, teller: &Teller) -> String {
+    let at = Moment::after_start(now.mono);
+    let mut text =
+        format!("{}: {}", harmless(&of.service.name), harmless(&of.service.check.to_string()));
+    for entry in &of.state.history {
+        let took = entry.took.map_or(String::new(), |took| format!("   {}", ms(took)));
+        let word = teller.painter.paint(colour(entry.verdict), &format!("{:10}", entry.verdict));
+        let stamp = local(entry.wall, &teller.zone);
+        let _ = write!(text, "\n{stamp}  {word} {}{took}", harmless(&entry.reason));
+    }
+    for (window, share) in [("hour", of.state.uptime.hour(at)), ("24 h", of.state.uptime.day(at))] {
+        let (up, known) = (Duration::from_millis(share.up), Duration::from_millis(share.known));
+        let _ = write!(
+            text,
+            "\nlast {window}: {} up: {} of the {} that are known, from {} results",
+            share.percent(),
+            span(up),
+            span(known),
+            share.samples
+        );
+    }
+    text
+}
+
+/// Cut to a width, which the cut shows.
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_string();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['~']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::outcome::Outcome;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use socklab::output::Painter;
+
+    fn at(seconds: u64) -> Now {
+        let wall = Timestamp::from_second(1_713_640_471 + seconds as i64).unwrap();
+        Now { mono: Duration::from_secs(seconds), wall }
+    }
+
+    fn watched() -> Watch {
+        let mut watch = Watch::default();
+        let services = ["google MX", "new", "a name that is much too long"].map(example::service);
+        watch.add_all(services.to_vec(), Duration::ZERO);
+        watch.pause(Some("new")).unwrap();
+        let mut events = Vec::new();
+        for second in 1..=4 {
+            while let Some(start) = watch.next_start(at(second), &mut events) {
+                let outcome = if second == 1 {
+                    Outcome::down("refused")
+                } else {
+                    Outcome::up("10 smtp\x1b.")
+                };
+                watch.ended(
+                    &start,
+                    start.due,
+                    at(second),
+                    outcome.after(Duration::from_millis(2)),
+                    &mut events,
+                );
+            }
+        }
+        watch
+    }
+
+    fn teller() -> Teller {
+        let mut teller = Teller::new(false, false, false, Painter::for_stdout());
+        teller.zone = TimeZone::fixed(jiff::tz::offset(2));
+        teller
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_service() {
+        assert_eq!(
+            table(&watched(), at(5), &teller(), None),
+            "\
+name              type  state      for      up 1 h      n  up 24 h      n  last result
+google MX         tcp   up         3s       75.00%      4   75.00%      4  10 smtp\\u{1b}.
+new               tcp   paused                   -      0        -      0
+a name that is ~  tcp   up         3s       75.00%      4   75.00%      4  10 smtp\\u{1b}."
+        );
+        for line in table(&watched(), at(5), &teller(), Some(80)).lines().skip(1) {
+            assert!(line.chars().count() <= 80 || line.ends_with('~'), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_history_shows_the_results_and_what_the_uptime_rests_on() {
+        let watch = watched();
+        assert_eq!(
+            history(watch.get("google MX").unwrap(), at(5), &teller()),
+            "\
+google MX: tcp 127.0.0.1 1
+2024-04-20 21:14:32  down       refused   2.0 ms
+2024-04-20 21:14:33  up         10 smtp\\u{1b}.   2.0 ms
+2024-04-20 21:14:34  up         10 smtp\\u{1b}.   2.0 ms
+2024-04-20 21:14:35  up         10 smtp\\u{1b}.   2.0 ms
+last hour: 75.00% up: 3s of the 4s that are known, from 4 results
+last 24 h: 75.00% up: 3s of the 4s that are known, from 4 results"
+        );
+    }
+}

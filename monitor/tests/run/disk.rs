@@ -1,0 +1,106 @@
+//! `--data`: what survives a restart, a crash, and a full disk.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::process::Command;
+
+use monitor::lab::Lab;
+use monitor::lab::services::Service;
+use nix::sys::signal::Signal;
+
+use crate::common::{Running, lacks, program, skip};
+use crate::{Folder, MONITOR, event, files, metrics, metrics_at, service};
+
+const OFTEN: &str = "interval = '200ms'\ntimeout = '200ms'";
+
+/// Starts the monitor with the folder `data`, and waits for `count` results;
+/// how many results the uptime rests on then.
+fn watched(folder: &Folder, config: &str, count: usize) -> (Running, u64) {
+    let data = folder.path("data");
+    let args = ["run", config, "--json", "--data", &data, "--metrics", "127.0.0.1:0"];
+    let mut monitor = Running::start(MONITOR, &args);
+    let start = event(&mut monitor, |event| event["event"] == "start");
+    for _ in 0..count {
+        event(&mut monitor, |event| event["event"] == "result");
+    }
+    let page = metrics::get(metrics_at(&start), "/metrics");
+    let samples = "monitor_uptime_samples{service=\"a\",type=\"tcp\",window=\"24h\"} ";
+    let samples = page.lines().find_map(|line| line.strip_prefix(samples)).unwrap();
+    let samples = samples.parse().unwrap();
+    (monitor, samples)
+}
+
+#[test]
+fn the_uptime_survives_a_kill_and_a_torn_line_is_dropped_and_told() {
+    let lab = Lab::start([127, 0, 0, 1].into(), 0).unwrap();
+    let folder = Folder::new();
+    let config = folder.config(&service("a", &format!("tcp {}", lab.address(Service::Tcp)), OFTEN));
+    let (monitor, samples) = watched(&folder, &config, 10);
+    assert!(samples >= 10);
+    monitor.signal(Signal::SIGKILL);
+    monitor.end();
+
+    // The results are handed to another thread before they are printed, so
+    // that the last of them may be missing; but not more.
+    let file = files(&folder.0.join("data")).pop().unwrap();
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(kept.lines().count() >= 9 && kept.ends_with('\n'), "{kept}");
+    let mut torn = OpenOptions::new().append(true).open(&file).unwrap();
+    torn.write_all(b"{\"time\":\"2024-04-20T19:14").unwrap();
+
+    let (monitor, samples) = watched(&folder, &config, 1);
+    assert!(samples >= 10, "{samples}");
+    let ended = monitor.interrupt();
+    assert_eq!(ended.code(), 0);
+    let told = ended.stderr.iter().any(|line| line.contains("torn, and its 25 bytes are dropped"));
+    assert!(told, "{ended:#?}");
+    for file in files(&folder.0.join("data")) {
+        for line in fs::read_to_string(file).unwrap().lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_the_watching_goes_on() {
+    const NAME: &str = "a_full_disk_is_told_once_and_the_watching_goes_on";
+    if let Some(why) = lacks(&["unshare", "mount", "timeout"]) {
+        return skip(NAME, &why);
+    }
+    let mut mount = Command::new("unshare");
+    mount.args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]);
+    if !mount.output().is_ok_and(|output| output.status.success()) {
+        return skip(NAME, "this user may not mount anything, not even in a namespace of his own");
+    }
+    let lab = Lab::start([127, 0, 0, 1].into(), 0).unwrap();
+    let folder = Folder::new();
+    let config = folder.config(&service("a", &format!("tcp {}", lab.address(Service::Tcp)), OFTEN));
+    let data = folder.path("data");
+    fs::create_dir_all(&data).unwrap();
+    // A disk of 64 KiB that is full; when that has been told, there is room
+    // again, and when that has been told, the end.
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {data} && head -c 100000 /dev/zero >{data}/filler 2>/dev/null
+        {monitor} run {config} --json --data {data} >{out} 2>{err} &
+        until grep -q 'no space left' {err}; do sleep 0.05; done
+        lines=$(wc -l <{out})
+        until [ $(wc -l <{out}) -gt $((lines + 5)) ]; do sleep 0.05; done
+        rm {data}/filler
+        until grep -q 'kept again' {err}; do sleep 0.05; done
+        kill $!; wait $!; echo ended with $?; cat {data}/*.jsonl",
+        monitor = program(MONITOR).display(),
+        out = folder.path("out"),
+        err = folder.path("err"),
+    );
+    let mut command = Command::new("timeout");
+    command.args(["240", "unshare", "-rm", "--kill-child", "--fork", "sh", "-c", &script]);
+    let output = command.output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let told = fs::read_to_string(folder.path("err")).unwrap();
+    assert!(stdout.starts_with("ended with 0\n"), "{output:?} {told}");
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("no space left on device; results are not kept until"), "{told}");
+    for line in stdout.lines().skip(1) {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+}

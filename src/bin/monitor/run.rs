@@ -1,0 +1,237 @@
+//! `monitor run`: checks every service at its own interval, until told to stop.
+//!
+//! New here: threads that wait for each other by messages alone. One decides
+//! (`monitor/src/runner.rs`); checks, prompt, signals and scrapes come to it.
+
+use std::io::{self, IsTerminal};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use monitor::config::{Config, file, typed};
+use monitor::console::{Console, Names};
+use monitor::pool;
+use monitor::printer::Printer;
+use monitor::runner::{Message, Runner, Sources};
+use monitor::tell::Teller;
+use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use socklab::cli::Exit;
+use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::output::{self, Painter};
+use socklab::sys::TerminalMode;
+
+use crate::NAME;
+use crate::sample::Sample;
+use crate::scrape;
+
+// Its words for --help stand in main.rs: here they would be those of the whole program.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// What to watch; see `monitor sample-config`. Without a file, services
+    /// that the monitor starts within itself
+    #[arg(value_name = "CONFIG.toml")]
+    pub config: Option<PathBuf>,
+    /// Say whether the file is right, and do nothing else
+    #[arg(long)]
+    check_config: bool,
+    /// Show changes of state, and not every result
+    #[arg(long)]
+    changes_only: bool,
+    /// Show neither
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+    /// Keep the results in this folder, a file a day (of UTC), and go on from them at the next start
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Show the latest results to Prometheus, for example at 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<Endpoint>,
+    /// So many checks at once at most, each on a thread
+    #[arg(long, value_name = "N", default_value_t = pool::THREADS, value_parser = threads, allow_negative_numbers = true)]
+    threads: usize,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "a number of threads is 1 to 10000".to_string())
+}
+
+pub fn run(args: &Args) -> Result<Exit, String> {
+    let (config, sample) = match &args.config {
+        Some(path) => {
+            let config = file::read(path).map_err(|errors| all_of(&errors))?;
+            if args.check_config {
+                return Ok(is_right(args, path, &config));
+            }
+            (config, None)
+        }
+        None if args.check_config => {
+            return Err(
+                "--check-config needs a file: monitor run --check-config CONFIG.toml".into()
+            );
+        }
+        None => (Config::default(), Some(Sample::start()?)),
+    };
+    let services = match &sample {
+        Some(sample) => sample.services.clone(),
+        None => config.services.clone(),
+    };
+    if services.is_empty() {
+        return Err(
+            "there is nothing to watch in the file; `monitor sample-config` prints one".to_string()
+        );
+    }
+
+    // Bound before anything is said, so that a port in use is the first word.
+    let listener = args.metrics.as_ref().map(listen).transpose()?;
+    let terminal = TerminalMode::keep();
+    let names = Names::default();
+    let (console, at_prompt) = match prompt(args, &names, &config) {
+        Some((console, at_prompt)) => (Some(console), Some(at_prompt)),
+        None => (None, None),
+    };
+    let printer = Printer::start(at_prompt).map_err(no_thread)?;
+    let teller = Teller::new(args.json, args.quiet, args.changes_only, Painter::for_stdout());
+    let count = services.len();
+    let mut runner = Runner::new(
+        NAME,
+        args.threads,
+        teller,
+        printer.clone(),
+        names,
+        sources(args, &config, &sample),
+    );
+    runner.add_all(services);
+    if let Some(folder) = &args.data {
+        runner.keep_results(folder)?;
+    }
+    runner.say(start(args, count, listener.as_ref()));
+
+    hear_signals(runner.outbox())?;
+    if let Some(listener) = listener {
+        scrape::serve(listener, runner.outbox()).map_err(no_thread)?;
+    }
+    if let Some(console) = console {
+        console.start(runner.outbox(), printer)?;
+    }
+    runner.run();
+
+    // Checks may still block in the kernel, and the prompt in its read. They
+    // end with the process, which waits for none of them.
+    if let Some(terminal) = terminal {
+        terminal.put_back();
+    }
+    runner.finish();
+    Ok(Exit::Ok)
+}
+
+/// SIGINT and SIGTERM end the monitor, SIGHUP has it read its file again. A
+/// thread waits for them, because a handler itself may do next to nothing.
+fn hear_signals(runner: Sender<Message>) -> Result<(), String> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|why| format!("cannot install the handlers of signals: {}", cause(&why)))?;
+    let thread = thread::Builder::new().name("signals".to_string());
+    let started = thread.spawn(move || {
+        for signal in signals.forever() {
+            let message = if signal == SIGHUP { Message::Reload } else { Message::Stop };
+            // The runner has ended: then so does the process.
+            let _ = runner.send(message);
+        }
+    });
+    started.map(drop).map_err(no_thread)
+}
+
+fn listen(endpoint: &Endpoint) -> Result<TcpListener, String> {
+    let address = endpoint.resolve(9464, Family::Any)?;
+    TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))
+}
+
+/// A prompt, where a person sits at a terminal that can show one.
+fn prompt(
+    args: &Args,
+    names: &Names,
+    config: &Config,
+) -> Option<(Console, monitor::printer::AtPrompt)> {
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if args.json || !person {
+        return None;
+    }
+    // Without a prompt it is watched all the same, and Ctrl-C ends it.
+    Console::new(Names::clone(names), config.exit_commands.clone()).ok()
+}
+
+/// Where services come from later on.
+fn sources(args: &Args, config: &Config, sample: &Option<Sample>) -> Sources {
+    let defaults = config.defaults.clone();
+    let (path, built_in) =
+        (args.config.clone(), sample.as_ref().map(|sample| sample.services.clone()));
+    Sources {
+        file_name: path
+            .as_ref()
+            .map_or("the sample".to_string(), |path| path.display().to_string()),
+        file: Box::new(move || match &path {
+            Some(path) => file::read(path).map(|config| config.services),
+            None => Ok(built_in.clone().unwrap_or_default()),
+        }),
+        typed: Box::new(move |line| typed::parse(line)?.service(&defaults)),
+        exit_words: config.exit_commands.clone(),
+    }
+}
+
+/// The first line: what is watched, and how many checks there can be at once.
+fn start(args: &Args, services: usize, listener: Option<&TcpListener>) -> String {
+    let metrics = listener.and_then(|listener| listener.local_addr().ok());
+    let from = args.config.as_deref().map(Path::display);
+    if args.json {
+        let event = json!({
+            "event": "start",
+            "program": NAME,
+            "services": services,
+            "config": from.map(|path| path.to_string()),
+            "threads": args.threads,
+            "metrics": metrics.as_ref().map(SocketAddr::to_string),
+            "data": args.data.as_deref().map(|folder| folder.display().to_string()),
+        });
+        return event.to_string();
+    }
+    let from = match from {
+        Some(path) => format!("of {path}"),
+        None => "of its own (no file was given)".to_string(),
+    };
+    let mut text = format!(
+        "{NAME}: watching {services} services {from}, at most {} checks at once",
+        args.threads
+    );
+    if let Some(folder) = &args.data {
+        text += &format!(", results kept in {}", folder.display());
+    }
+    if let Some(address) = metrics {
+        text += &format!(", metrics at http://{address}/metrics");
+    }
+    text
+}
+
+fn is_right(args: &Args, path: &Path, config: &Config) -> Exit {
+    let (path, services) = (path.display().to_string(), config.services.len());
+    output::line(&match args.json {
+        true => json!({"event": "config", "config": path, "services": services}).to_string(),
+        false => format!("{path}: {services} services, no errors"),
+    });
+    Exit::Ok
+}
+
+/// All errors of a file, each on a line of its own.
+fn all_of(errors: &[String]) -> String {
+    errors.join(&format!("\n{NAME}: "))
+}
+
+fn no_thread(why: io::Error) -> String {
+    format!("cannot start a thread: {}", cause(&why))
+}

@@ -1,0 +1,136 @@
+//! The page for Prometheus, over HTTP/1.1: one answer a connection, and no more
+//! of a request is read than it takes to know what is asked for.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use monitor::metrics;
+use monitor::runner::Message;
+use socklab::cli::LOOK_UP;
+
+/// So many connections at once; one more is closed right away.
+const CLIENTS: usize = 8;
+
+/// A request's first line and headers have so many bytes at most.
+const HEAD: usize = 8192;
+
+/// For all of a request, and for all of its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers requests, in a thread of its own, until the process ends.
+///
+/// # Errors
+/// The operating system gave no thread.
+pub fn serve(listener: TcpListener, runner: Sender<Message>) -> io::Result<()> {
+    let thread = thread::Builder::new().name("scrape".to_string());
+    thread.spawn(move || accept(&listener, &runner)).map(drop)
+}
+
+fn accept(listener: &TcpListener, runner: &Sender<Message>) {
+    let clients = Arc::new(AtomicUsize::new(0));
+    loop {
+        let Ok((stream, _)) = listener.accept() else {
+            // Too many open files, perhaps: that passes.
+            thread::sleep(LOOK_UP);
+            continue;
+        };
+        if clients.load(Ordering::SeqCst) == CLIENTS {
+            // Dropping the stream closes the connection.
+            continue;
+        }
+        clients.fetch_add(1, Ordering::SeqCst);
+        let (runner, counted) = (runner.clone(), Arc::clone(&clients));
+        let begun = thread::Builder::new().spawn(move || {
+            // A client that goes away has its reasons.
+            let _ = answer(stream, &runner);
+            counted.fetch_sub(1, Ordering::SeqCst);
+        });
+        if begun.is_err() {
+            clients.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, runner: &Sender<Message>) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let head = read_head(&mut stream, deadline)?;
+    let mut words = head.split(|byte| *byte == b' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    // What stands behind a question mark makes no difference here.
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let (status, body) = match (method, path) {
+        (b"GET" | b"HEAD", b"/metrics") => match page(runner) {
+            Some(page) => ("200 OK", page),
+            None => ("503 Service Unavailable", "the monitor is ending\n".to_string()),
+        },
+        (b"GET" | b"HEAD", b"/") => ("200 OK", "the metrics are at /metrics\n".to_string()),
+        (b"GET" | b"HEAD", _) => ("404 Not Found", "there is only /metrics\n".to_string()),
+        (b"", _) => ("400 Bad Request", "this is no request of HTTP/1.1\n".to_string()),
+        _ => ("405 Method Not Allowed", "only GET and HEAD\n".to_string()),
+    };
+    let allow = if status.starts_with("405") { "Allow: GET, HEAD\r\n" } else { "" };
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    let length = body.len();
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{allow}Connection: close\r\n\r\n"
+    );
+    if method != b"HEAD" {
+        answer += &body;
+    }
+    let left = deadline.saturating_duration_since(Instant::now()).max(LOOK_UP);
+    stream.set_write_timeout(Some(left))?;
+    stream.write_all(answer.as_bytes())?;
+    // Closing while bytes of the client are unread would make the kernel send a
+    // reset, which can overtake the answer. So: the end of ours first, and then
+    // whatever else it says.
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(LOOK_UP))?;
+    let mut rest = [0; HEAD];
+    for _ in 0..CLIENTS {
+        if stream.read(&mut rest)? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The first line of a request. It is empty if there is none, or its headers
+/// do not end where they should.
+fn read_head(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        let ends = |head: &[u8]| head.windows(4).any(|bytes| bytes == b"\r\n\r\n");
+        if ends(&head) {
+            let first = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            let http = first.ends_with(b" HTTP/1.1") || first.ends_with(b" HTTP/1.0");
+            return Ok(if http { first.to_vec() } else { Vec::new() });
+        }
+        if head.len() > HEAD {
+            return Ok(Vec::new());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(Vec::new()),
+            Ok(length) => head.extend_from_slice(&piece[..length]),
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+/// Asks the thread that knows, and writes the page on this one.
+fn page(runner: &Sender<Message>) -> Option<String> {
+    let (reply, figures) = mpsc::channel();
+    runner.send(Message::Figures(reply)).ok()?;
+    Some(metrics::page(&figures.recv_timeout(PATIENCE).ok()?))
+}
