@@ -4,18 +4,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
-use rustyline::history::DefaultHistory;
-use rustyline::validate::Validator;
-use rustyline::{
-    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event, EventContext,
-    EventHandler, ExternalPrinter, Helper, KeyEvent, Movement, RepeatCount,
-};
-
 use crate::printer::{AtPrompt, Printer};
+use crate::prompt::Prompt;
 use crate::runner::Message;
 
 const PROMPT: &str = "monitor> ";
@@ -123,44 +113,9 @@ fn completions(line: &str, names: &[String], exit_words: &[String]) -> (usize, V
 /// The names of the services as they are now, for completion.
 pub type Names = Arc<Mutex<Vec<String>>>;
 
-struct Completion {
-    names: Names,
-    exit_words: Vec<String>,
-}
-
-impl Completer for Completion {
-    type Candidate = String;
-
-    fn complete(
-        &self,
-        line: &str,
-        at: usize,
-        _: &Context,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(completions(&line[..at], &names, &self.exit_words))
-    }
-}
-
-impl Hinter for Completion {
-    type Hint = String;
-}
-impl Highlighter for Completion {}
-impl Validator for Completion {}
-impl Helper for Completion {}
-
-/// Ctrl-C: takes back what was typed, or if that is nothing, ends.
-struct TakeBack;
-
-impl ConditionalEventHandler for TakeBack {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, line: &EventContext) -> Option<Cmd> {
-        (!line.line().is_empty()).then_some(Cmd::Kill(Movement::WholeBuffer))
-    }
-}
-
 /// A prompt that is not shown yet.
 pub struct Console {
-    editor: Editor<Completion, DefaultHistory>,
+    prompt: Prompt,
     exit_words: Vec<String>,
 }
 
@@ -170,21 +125,12 @@ impl Console {
     /// # Errors
     /// One line: this terminal cannot show one.
     pub fn new(names: Names, exit_words: Vec<String>) -> Result<(Console, AtPrompt), String> {
-        let failed = |why: ReadlineError| format!("no prompt here: {why}");
-        let config = Config::builder()
-            .completion_type(CompletionType::List)
-            .bracketed_paste(false)
-            .auto_add_history(true)
-            .build();
-        let mut editor = Editor::with_config(config).map_err(failed)?;
-        editor.set_helper(Some(Completion { names, exit_words: exit_words.clone() }));
-        editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(TakeBack)));
-        let mut past = editor.create_external_printer().map_err(failed)?;
-        let print = move |text| {
-            // The terminal is gone: then so is the prompt, whose thread says so.
-            let _ = past.print(text);
+        let words = exit_words.clone();
+        let complete = move |line: &str| {
+            completions(line, &names.lock().unwrap_or_else(PoisonError::into_inner), &words)
         };
-        Ok((Console { editor, exit_words }, Box::new(print)))
+        let (prompt, at_prompt) = Prompt::new(PROMPT, Box::new(complete))?;
+        Ok((Console { prompt, exit_words }, at_prompt))
     }
 
     /// Starts the thread that reads commands and hands them on, until one of
@@ -192,13 +138,13 @@ impl Console {
     pub fn start(mut self, to: Sender<Message>, printer: Printer) -> Result<(), String> {
         let thread = thread::Builder::new().name("console".to_string());
         let started = thread.spawn(move || {
-            while let Ok(line) = self.editor.readline(PROMPT) {
+            while let Some(line) = self.prompt.read() {
                 match parse(&line, &self.exit_words) {
                     Ok(None) => {}
                     Ok(Some(Command::Exit)) => break,
                     Ok(Some(command)) => {
                         let (reply, replied) = mpsc::channel();
-                        let columns = self.editor.dimensions().map(|(columns, _)| columns.into());
+                        let columns = self.prompt.columns();
                         if to.send(Message::Do(command, columns, reply)).is_err() {
                             break;
                         }

@@ -20,24 +20,43 @@
 //! | [`console`] | the prompt: its commands, and the thread that reads them |
 //! | [`runner`] | the one thread that decides |
 //! | [`lab`] | services to watch, on loopback, each of which can be broken |
+//! | [`prompt`] | a prompt on a terminal, with completion |
+//! | [`scrape`] | answering Prometheus, over HTTP |
+//! | [`protocol`] | what manager and agent say to each other |
+//! | [`line`](mod@line) | reading the protocol's lines, of bounded length |
+//! | [`proof`] | proving a shared token without saying it |
+//! | [`transport`], [`tls`] | the stream under the protocol, plain or TLS |
+//! | [`atomic`] | replacing a file whole or not at all |
+//! | [`manager`] | what the management service is made of |
+//! | [`agent`] | what a monitoring agent is made of |
 
+pub mod agent;
+pub mod atomic;
 pub mod check;
 pub mod config;
 pub mod console;
 #[cfg(test)]
 mod example;
 pub mod lab;
+pub mod line;
+pub mod manager;
 pub mod metrics;
 pub mod outcome;
 pub mod pool;
 pub mod printer;
+pub mod prompt;
+pub mod proof;
+pub mod protocol;
 pub mod runner;
 pub mod schedule;
+pub mod scrape;
 pub mod service;
 pub mod state;
 pub mod status;
 pub mod store;
 pub mod tell;
+pub mod tls;
+pub mod transport;
 pub mod uptime;
 pub mod verdict;
 pub mod watch;

@@ -27,7 +27,6 @@ mod check;
 mod explain;
 mod run;
 mod sample;
-mod scrape;
 
 const NAME: &str = "monitor";
 

@@ -1,20 +1,21 @@
 //! `monitor run`: checks every service at its own interval, until told to stop.
 //!
 //! New here: threads that wait for each other by messages alone. One decides
-//! (`monitor/src/runner.rs`); checks, prompt, signals and scrapes come to it.
+//! (`monitor/src/runner/`); checks, prompt, signals and scrapes come to it.
 
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use monitor::config::{Config, file, typed};
 use monitor::console::{Console, Names};
-use monitor::pool;
 use monitor::printer::Printer;
 use monitor::runner::{Message, Runner, Sources};
 use monitor::tell::Teller;
+use monitor::{metrics, pool, scrape};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -25,7 +26,6 @@ use socklab::sys::TerminalMode;
 
 use crate::NAME;
 use crate::sample::Sample;
-use crate::scrape;
 
 // Its words for --help stand in main.rs: here they would be those of the whole program.
 #[derive(clap::Args)]
@@ -116,7 +116,8 @@ pub fn run(args: &Args) -> Result<Exit, String> {
 
     hear_signals(runner.outbox())?;
     if let Some(listener) = listener {
-        scrape::serve(listener, runner.outbox()).map_err(no_thread)?;
+        let outbox = runner.outbox();
+        scrape::serve(listener, move || page(&outbox)).map_err(no_thread)?;
     }
     if let Some(console) = console {
         console.start(runner.outbox(), printer)?;
@@ -146,6 +147,16 @@ fn hear_signals(runner: Sender<Message>) -> Result<(), String> {
         }
     });
     started.map(drop).map_err(no_thread)
+}
+
+/// A scrape waits so long for the figures.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the thread that knows, and writes the page on this one.
+fn page(runner: &Sender<Message>) -> Option<String> {
+    let (reply, figures) = mpsc::channel();
+    runner.send(Message::Figures(reply)).ok()?;
+    Some(metrics::page(&figures.recv_timeout(PATIENCE).ok()?))
 }
 
 fn listen(endpoint: &Endpoint) -> Result<TcpListener, String> {

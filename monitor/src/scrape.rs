@@ -1,16 +1,13 @@
-//! The page for Prometheus, over HTTP/1.1: one answer a connection, and no more
+//! A page for Prometheus, over HTTP/1.1: one answer a connection, and no more
 //! of a request is read than it takes to know what is asked for.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use monitor::metrics;
-use monitor::runner::Message;
 use socklab::cli::LOOK_UP;
 
 /// So many connections at once; one more is closed right away.
@@ -22,16 +19,23 @@ const HEAD: usize = 8192;
 /// For all of a request, and for all of its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The page as it is now; none if the program is ending.
+type Page = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Answers requests, in a thread of its own, until the process ends.
 ///
 /// # Errors
 /// The operating system gave no thread.
-pub fn serve(listener: TcpListener, runner: Sender<Message>) -> io::Result<()> {
+pub fn serve(
+    listener: TcpListener,
+    page: impl Fn() -> Option<String> + Send + Sync + 'static,
+) -> io::Result<()> {
+    let page: Page = Arc::new(page);
     let thread = thread::Builder::new().name("scrape".to_string());
-    thread.spawn(move || accept(&listener, &runner)).map(drop)
+    thread.spawn(move || accept(&listener, &page)).map(drop)
 }
 
-fn accept(listener: &TcpListener, runner: &Sender<Message>) {
+fn accept(listener: &TcpListener, page: &Page) {
     let clients = Arc::new(AtomicUsize::new(0));
     loop {
         let Ok((stream, _)) = listener.accept() else {
@@ -44,10 +48,10 @@ fn accept(listener: &TcpListener, runner: &Sender<Message>) {
             continue;
         }
         clients.fetch_add(1, Ordering::SeqCst);
-        let (runner, counted) = (runner.clone(), Arc::clone(&clients));
+        let (page, counted) = (Arc::clone(page), Arc::clone(&clients));
         let begun = thread::Builder::new().spawn(move || {
             // A client that goes away has its reasons.
-            let _ = answer(stream, &runner);
+            let _ = answer(stream, &page);
             counted.fetch_sub(1, Ordering::SeqCst);
         });
         if begun.is_err() {
@@ -56,7 +60,7 @@ fn accept(listener: &TcpListener, runner: &Sender<Message>) {
     }
 }
 
-fn answer(mut stream: TcpStream, runner: &Sender<Message>) -> io::Result<()> {
+fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let head = read_head(&mut stream, deadline)?;
     let mut words = head.split(|byte| *byte == b' ');
@@ -64,9 +68,9 @@ fn answer(mut stream: TcpStream, runner: &Sender<Message>) -> io::Result<()> {
     // What stands behind a question mark makes no difference here.
     let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
     let (status, body) = match (method, path) {
-        (b"GET" | b"HEAD", b"/metrics") => match page(runner) {
+        (b"GET" | b"HEAD", b"/metrics") => match page() {
             Some(page) => ("200 OK", page),
-            None => ("503 Service Unavailable", "the monitor is ending\n".to_string()),
+            None => ("503 Service Unavailable", "the program is ending\n".to_string()),
         },
         (b"GET" | b"HEAD", b"/") => ("200 OK", "the metrics are at /metrics\n".to_string()),
         (b"GET" | b"HEAD", _) => ("404 Not Found", "there is only /metrics\n".to_string()),
@@ -126,11 +130,4 @@ fn read_head(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
             Err(why) => return Err(why),
         }
     }
-}
-
-/// Asks the thread that knows, and writes the page on this one.
-fn page(runner: &Sender<Message>) -> Option<String> {
-    let (reply, figures) = mpsc::channel();
-    runner.send(Message::Figures(reply)).ok()?;
-    Some(metrics::page(&figures.recv_timeout(PATIENCE).ok()?))
 }

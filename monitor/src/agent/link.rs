@@ -1,0 +1,287 @@
+//! The agent's way to its manager: connect, prove, send what is kept, take what comes, and come back.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use socklab::clock;
+use socklab::endpoint::{Endpoint, Family, cause};
+
+use super::backoff::Backoff;
+use super::keep::Keep;
+use super::spool::Item;
+use crate::line::{Lines, Next};
+use crate::proof::{self, Handshake, Role, Token};
+use crate::protocol::{
+    Auth, Config, ConfigAck, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
+};
+use crate::transport::{self, Transport};
+
+/// How long a connection and its handshake may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a thread that waits for its manager looks what there is to send.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// So many results are sent before the thread looks what has come.
+const BATCH: usize = 100;
+
+/// The port of a manager (DESIGN: default ports).
+pub const PORT: u16 = 54321;
+
+/// Whom to connect to, and as whom.
+pub struct Link {
+    pub manager: Endpoint,
+    pub name: Option<String>,
+    pub boot_id: String,
+    pub token: Option<Token>,
+    /// With the name that the manager's certificate must bear.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub keep: Arc<Mutex<Keep>>,
+}
+
+/// A change of state, to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Connected {
+        agent: u64,
+        address: SocketAddr,
+    },
+    /// Told once for each time without a manager.
+    Away {
+        reason: String,
+    },
+    /// The agent must end: trying again would not help.
+    Hopeless {
+        reason: String,
+    },
+}
+
+/// Why a connection ended.
+enum End {
+    /// It may be tried again.
+    Lost(String),
+    /// It may not.
+    Hopeless(String),
+}
+
+impl From<io::Error> for End {
+    fn from(why: io::Error) -> End {
+        End::Lost(match why.kind() {
+            ErrorKind::UnexpectedEof => "the manager closed the connection".to_string(),
+            _ => cause(&why),
+        })
+    }
+}
+
+impl Link {
+    /// Keeps up the connection until `stopping`. `configure` is given each
+    /// configuration and says what it makes of it; `tell` hears of each change.
+    pub fn run(
+        &self,
+        stopping: impl Fn() -> bool,
+        mut configure: impl FnMut(&Config) -> ConfigAck,
+        mut tell: impl FnMut(Change),
+    ) {
+        let mut backoff = Backoff::default();
+        let mut away = false;
+        while !stopping() {
+            let mut connected = false;
+            let end = self.converse(&stopping, &mut configure, |agent, address| {
+                connected = true;
+                tell(Change::Connected { agent, address });
+            });
+            if connected {
+                backoff.succeeded();
+                away = false;
+            }
+            match end {
+                Ok(()) => return,
+                Err(End::Hopeless(reason)) => return tell(Change::Hopeless { reason }),
+                Err(End::Lost(reason)) if !away => {
+                    away = true;
+                    tell(Change::Away { reason });
+                }
+                Err(End::Lost(_)) => {}
+            }
+            let draw =
+                SysRng.try_next_u32().map_or(1.0, |draw| f64::from(draw) / f64::from(u32::MAX));
+            let until = Instant::now() + backoff.failed(draw);
+            while !stopping() && Instant::now() < until {
+                thread::sleep(LOOK_UP.min(until.saturating_duration_since(Instant::now())));
+            }
+        }
+    }
+
+    /// One connection, from its beginning to its end.
+    fn converse(
+        &self,
+        stopping: &impl Fn() -> bool,
+        configure: &mut impl FnMut(&Config) -> ConfigAck,
+        connected: impl FnOnce(u64, SocketAddr),
+    ) -> Result<(), End> {
+        let address = self.manager.resolve(PORT, Family::Any).map_err(End::Lost)?;
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        transport::prepare(&stream)?;
+        let transport = match &self.tls {
+            None => Transport::Plain(stream),
+            Some((config, name)) => {
+                let tls = ClientConnection::new(Arc::clone(config), name.clone())
+                    .map_err(|why| End::Hopeless(why.to_string()))?;
+                Transport::TlsClient(Box::new(StreamOwned::new(tls, stream)))
+            }
+        };
+        transport.set_patience(LOOK_UP)?;
+        let mut line = Line { lines: Lines::new(transport, LONGEST), sent: Instant::now() };
+        let agent = self.greet(&mut line)?;
+        connected(agent, address);
+        let end = self.serve(&mut line, stopping, configure);
+        line.lines.stream_mut().close();
+        end
+    }
+
+    /// From hello to welcome; gives the agent's identifier.
+    fn greet(&self, line: &mut Line) -> Result<u64, End> {
+        let deadline = Instant::now() + PATIENCE;
+        let hello = {
+            let keep = lock(&self.keep);
+            Hello {
+                version: VERSION,
+                agent_id: keep.state.agent_id,
+                name: self.name.clone(),
+                boot_id: self.boot_id.clone(),
+                config_rev: keep.state.config.as_ref().map_or(0, |config| config.rev),
+                nonce: proof::nonce().map_err(End::Lost)?,
+                time: clock::stamp(clock::now()),
+            }
+        };
+        line.send(&Message::Hello(hello.clone()))?;
+        let mut proven = false;
+        loop {
+            match line.wait_for(deadline)? {
+                Message::Challenge(challenge) => {
+                    let Some(token) = &self.token else {
+                        let reason = "the manager asks for a token; give it with --token-file";
+                        return Err(End::Hopeless(reason.to_string()));
+                    };
+                    let handshake = Handshake {
+                        agent_nonce: &hello.nonce,
+                        manager_nonce: &challenge.nonce,
+                        agent_id: hello.agent_id,
+                    };
+                    // Whoever cannot prove the token is not our manager, and
+                    // gets no proof of ours.
+                    if !token.verify(Role::Manager, &handshake, &challenge.proof) {
+                        let reason = "the manager does not know the token of --token-file";
+                        return Err(End::Lost(reason.to_string()));
+                    }
+                    proven = true;
+                    let proof = token.proof(Role::Agent, &handshake);
+                    line.send(&Message::Auth(Auth { proof }))?;
+                }
+                Message::Welcome(_) if self.token.is_some() && !proven => {
+                    let reason = "the manager did not prove that it knows the token";
+                    return Err(End::Lost(reason.to_string()));
+                }
+                Message::Welcome(welcome) => {
+                    let mut keep = lock(&self.keep);
+                    keep.identified(welcome.agent_id);
+                    keep.confirmed(&self.boot_id, welcome.stored_seq);
+                    return Ok(welcome.agent_id);
+                }
+                Message::Unknown => {}
+                Message::Error { reason } => return Err(End::Lost(reason)),
+                _ => return Err(End::Lost("the manager did not begin with welcome".to_string())),
+            }
+        }
+    }
+
+    /// Sends what is kept, and takes what comes.
+    fn serve(
+        &self,
+        line: &mut Line,
+        stopping: &impl Fn() -> bool,
+        configure: &mut impl FnMut(&Config) -> ConfigAck,
+    ) -> Result<(), End> {
+        let mut heard = Instant::now();
+        // Everything that no acknowledgement has covered is sent anew.
+        let mut place = lock(&self.keep).spool().start();
+        while !stopping() {
+            // Collected first: nobody holds the lock while he writes.
+            let (messages, first): (Vec<Message>, u64) = {
+                let keep = lock(&self.keep);
+                let (items, first) = keep.spool().from(place);
+                (items.take(BATCH).map(Item::message).collect(), first)
+            };
+            place = first + messages.len() as u64;
+            for message in messages {
+                line.send(&message)?;
+            }
+            if line.sent.elapsed() > PING_EVERY {
+                line.send(&Message::Ping { time: clock::stamp(clock::now()) })?;
+            }
+            let message = match line.lines.read()? {
+                Next::Line(bytes) => Message::parse(&bytes).map_err(End::Lost)?,
+                Next::NotYet if heard.elapsed() > SILENCE => {
+                    let silence = SILENCE.as_secs();
+                    return Err(End::Lost(format!("nothing heard for {silence} s")));
+                }
+                Next::NotYet => continue,
+                Next::End => return Err(End::Lost("the manager closed the connection".into())),
+            };
+            heard = Instant::now();
+            match message {
+                Message::Config(config) => {
+                    let ack = configure(&config);
+                    lock(&self.keep).configured(config);
+                    line.send(&Message::ConfigAck(ack))?;
+                }
+                Message::Ack(ack) => lock(&self.keep).confirmed(&ack.boot_id, ack.seq),
+                Message::Ping { .. } => line.send(&Message::Pong)?,
+                Message::Error { reason } => return Err(End::Lost(reason)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The open connection.
+struct Line {
+    lines: Lines<Transport>,
+    /// When something was last sent.
+    sent: Instant,
+}
+
+impl Line {
+    fn send(&mut self, message: &Message) -> Result<(), End> {
+        let line = message.line().map_err(End::Lost)?;
+        self.lines.stream_mut().write_all(line.as_bytes())?;
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    fn wait_for(&mut self, deadline: Instant) -> Result<Message, End> {
+        loop {
+            match self.lines.read()? {
+                Next::Line(line) => return Message::parse(&line).map_err(End::Lost),
+                Next::End => return Err(End::Lost("the manager closed the connection".into())),
+                Next::NotYet if Instant::now() >= deadline => {
+                    let seconds = PATIENCE.as_secs();
+                    return Err(End::Lost(format!("the manager says nothing for {seconds} s")));
+                }
+                Next::NotYet => {}
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

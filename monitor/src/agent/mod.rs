@@ -1,0 +1,11 @@
+//! What a monitoring agent is made of.
+
+pub mod accept;
+pub mod allow;
+pub mod backoff;
+pub mod journal;
+pub mod keep;
+pub mod link;
+pub mod spool;
+pub mod state;
+pub mod work;

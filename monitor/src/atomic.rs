@@ -1,0 +1,70 @@
+//! Replacing a file so that whoever looks, whenever, finds the old one whole or the new one whole.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a temporary file beside `path`, syncs it, and gives it the name. A
+/// crash before leaves the old file, and perhaps the temporary one, which the
+/// next call overwrites.
+///
+/// # Errors
+/// Those of the file system; the old file stays.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = beside(path, ".new");
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    // Without it, a power cut could leave the new name with no content.
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&temporary, path)?;
+    // The name itself stands in the folder.
+    sync_folder(path)
+}
+
+/// The path with `ending` behind its file name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Other systems do not open folders.
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        for content in ["one", "two, longer", "3"] {
+            replace(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        replace(&path, b"old").unwrap();
+        // A folder stands where the temporary file should go.
+        fs::create_dir(beside(&path, ".new")).unwrap();
+        assert!(replace(&path, b"new").is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+}

@@ -1,0 +1,202 @@
+//! Who is to watch what: the configuration of every agent, kept in data.json.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::atomic;
+use crate::protocol::{Config, Task};
+
+/// The version of the file's format.
+const VERSION: u32 = 1;
+
+/// The most tasks that one agent is given.
+pub const MOST_TASKS: usize = 500;
+
+/// All of it, as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    version: u32,
+    pub agents: BTreeMap<u64, Agent>,
+}
+
+/// One agent's part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Whether an agent has ever come for it: a configuration may be there before.
+    pub claimed: bool,
+    /// As the agent calls itself.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Rises by one with each change.
+    pub rev: u64,
+    /// The number that the next task is named by; none is ever used again.
+    next_task: u64,
+    pub tasks: Vec<Task>,
+}
+
+impl Default for Data {
+    fn default() -> Data {
+        Data { version: VERSION, agents: BTreeMap::new() }
+    }
+}
+
+impl Data {
+    /// Reads the file; where there is none, nothing is configured.
+    ///
+    /// # Errors
+    /// One line: the file cannot be read, or is damaged, and where. It is not
+    /// to be written over then.
+    pub fn load(path: &Path) -> Result<Data, String> {
+        let shown = path.display();
+        let content = match fs::read(path) {
+            Ok(content) => content,
+            Err(why) if why.kind() == ErrorKind::NotFound => return Ok(Data::default()),
+            Err(why) => return Err(format!("cannot read {shown}: {why}")),
+        };
+        let mend = "put it right, or move it away to begin with nothing";
+        let data: Data = serde_json::from_slice(&content)
+            .map_err(|why| format!("{shown} is damaged: {why}; {mend}"))?;
+        if data.version != VERSION {
+            let version = data.version;
+            return Err(format!("{shown} is of version {version}, this program knows {VERSION}"));
+        }
+        Ok(data)
+    }
+
+    /// Writes the file whole, or leaves the old one whole.
+    ///
+    /// # Errors
+    /// One line: it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), String> {
+        let mut content = serde_json::to_vec_pretty(self).map_err(|why| why.to_string())?;
+        content.push(b'\n');
+        atomic::replace(path, &content)
+            .map_err(|why| format!("cannot write {}: {why}; nothing was changed", path.display()))
+    }
+
+    /// The identifier of an agent that has just come. One that had none gets
+    /// the lowest that no agent has come for.
+    pub fn claim(&mut self, known: Option<u64>, name: Option<&str>) -> u64 {
+        let id = known.unwrap_or_else(|| {
+            let free = |id: &u64| !self.agents.get(id).is_some_and(|agent| agent.claimed);
+            (1..).find(free).unwrap_or(u64::MAX)
+        });
+        let agent = self.agents.entry(id).or_default();
+        agent.claimed = true;
+        agent.name = name.map(str::to_string).or(agent.name.take());
+        id
+    }
+
+    /// Gives an agent, which need not have come yet, one more task; its name.
+    ///
+    /// # Errors
+    /// One line: it has the same already, or has too many.
+    pub fn add(&mut self, id: u64, check: &str, interval_ms: u64) -> Result<String, String> {
+        let empty = Agent::default();
+        let tasks = &self.agents.get(&id).unwrap_or(&empty).tasks;
+        if let Some(same) = tasks.iter().find(|task| task.check == check) {
+            return Err(format!("agent {id} watches that already, as task {}", same.task));
+        }
+        if tasks.len() >= MOST_TASKS {
+            return Err(format!("agent {id} has {MOST_TASKS} tasks, the most that one may have"));
+        }
+        let agent = self.agents.entry(id).or_default();
+        agent.next_task += 1;
+        agent.rev += 1;
+        let task = agent.next_task.to_string();
+        agent.tasks.push(Task { task: task.clone(), check: check.to_string(), interval_ms });
+        Ok(task)
+    }
+
+    /// Takes a task away, which is named by its number or its check; gives it.
+    ///
+    /// # Errors
+    /// One line: there is no such agent, or no such task.
+    pub fn remove(&mut self, id: u64, service: &str) -> Result<Task, String> {
+        let agent = self.agents.get_mut(&id).ok_or_else(|| format!("there is no agent {id}"))?;
+        let named = |task: &Task| task.task == service || task.check.eq_ignore_ascii_case(service);
+        let index = agent.tasks.iter().position(named).ok_or_else(|| {
+            format!("agent {id} has no task {service:?}; see its tasks with viewconf {id}")
+        })?;
+        agent.rev += 1;
+        Ok(agent.tasks.remove(index))
+    }
+
+    /// What an agent is to be given.
+    pub fn config(&self, id: u64) -> Config {
+        let agent = self.agents.get(&id);
+        Config {
+            rev: agent.map_or(0, |agent| agent.rev),
+            tasks: agent.map_or_else(Vec::new, |agent| agent.tasks.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_loaded_and_nothing_is_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        let mut data = Data::load(&path).unwrap();
+        assert_eq!(data, Data::default());
+        assert_eq!(data.add(3, "tcp bing.com 443", 10_000).unwrap(), "1");
+        assert_eq!(data.add(3, "icmp 8.8.8.8", 1000).unwrap(), "2");
+        data.save(&path).unwrap();
+        assert_eq!(Data::load(&path).unwrap(), data);
+        assert_eq!(data.config(3).rev, 2);
+        assert_eq!(data.config(4), Config { rev: 0, tasks: Vec::new() });
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        for content in ["{\n\"version\": 1,\n", "", "{\n  \"version\": 1,\n  \"agents\": 7\n}"] {
+            fs::write(&path, content).unwrap();
+            let why = Data::load(&path).unwrap_err();
+            assert!(why.contains("is damaged") && why.contains("line "), "{why}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        fs::write(&path, "{\"version\": 2, \"agents\": {}}").unwrap();
+        assert!(Data::load(&path).unwrap_err().contains("version 2"));
+    }
+
+    #[test]
+    fn a_configuration_may_be_there_before_its_agent() {
+        let mut data = Data::default();
+        data.add(2, "icmp 8.8.8.8", 1000).unwrap();
+        assert_eq!(data.claim(None, None), 1);
+        assert_eq!(data.claim(None, Some("attic")), 2);
+        assert_eq!(data.config(2).tasks.len(), 1);
+        assert_eq!(data.claim(None, None), 3);
+        // Who was here before keeps its identifier, though the file was lost.
+        assert_eq!(data.claim(Some(9), None), 9);
+        assert_eq!(data.claim(Some(2), None), 2);
+        assert_eq!(data.agents[&2].name.as_deref(), Some("attic"));
+    }
+
+    #[test]
+    fn tasks_are_taken_away_by_number_or_by_what_they_check() {
+        let mut data = Data::default();
+        for check in ["tcp a 1", "tcp b 2", "tcp c 3"] {
+            data.add(1, check, 1000).unwrap();
+        }
+        assert!(data.add(1, "tcp b 2", 5).unwrap_err().contains("as task 2"));
+        assert_eq!(data.remove(1, "TCP B 2").unwrap().task, "2");
+        assert_eq!(data.remove(1, "3").unwrap().check, "tcp c 3");
+        assert!(data.remove(1, "3").unwrap_err().contains("no task \"3\""));
+        assert!(data.remove(7, "3").unwrap_err().contains("no agent 7"));
+        // A number is never given again, and each change is a revision.
+        assert_eq!(data.add(1, "tcp d 4", 1000).unwrap(), "4");
+        assert_eq!(data.config(1).rev, 6);
+    }
+}

@@ -1,0 +1,11 @@
+//! What the management service is made of.
+
+pub mod connection;
+pub mod console;
+pub mod data;
+pub mod listener;
+pub mod live;
+pub mod metrics;
+pub mod results;
+pub mod service;
+pub mod tell;

@@ -1,0 +1,190 @@
+//! Proving a shared token without saying it: HMAC-SHA-256 (RFC 2104) over both sides' nonces.
+//!
+//! Each side draws a nonce for each connection, and so knows that a proof was
+//! made for this one and not recorded from another. The two roles have
+//! different words in front, so that a proof cannot be sent back to the one who
+//! made it. The version is in it, so that nobody on the way can talk the two
+//! into an older one; and the agent's identifier, so that who knows the token
+//! says for whom it speaks.
+//!
+//! What is proven is the token, once, at the beginning. Whoever can change
+//! packets on the way can still read, change and add lines behind it: that is
+//! what TLS is for.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha2::Sha256;
+
+use crate::protocol::VERSION;
+
+/// Which side a proof is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Manager,
+    Agent,
+}
+
+/// What both sides know of a connection when they prove themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake<'a> {
+    /// As they stand in `hello` and in `challenge`.
+    pub agent_nonce: &'a str,
+    pub manager_nonce: &'a str,
+    /// As it stands in `hello`.
+    pub agent_id: Option<u64>,
+}
+
+/// What is known to manager and agents alone. It is never shown: not in
+/// messages, and not by `{:?}`.
+#[derive(Clone)]
+pub struct Token(Vec<u8>);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// The shortest token in bytes: 16 that were drawn at random cannot be guessed.
+    pub const SHORTEST: usize = 16;
+
+    /// Takes the content of a token file, without the white space around it.
+    ///
+    /// # Errors
+    /// One line: the token is too short.
+    pub fn new(text: &str) -> Result<Token, String> {
+        let token = text.trim();
+        if token.len() < Token::SHORTEST {
+            return Err(format!(
+                "a token of {} bytes is too short, it takes {}; \
+                 make one with: head -c 32 /dev/urandom | base64",
+                token.len(),
+                Token::SHORTEST
+            ));
+        }
+        Ok(Token(token.as_bytes().to_vec()))
+    }
+
+    /// The proof of a role, in hexadecimal.
+    pub fn proof(&self, role: Role, handshake: &Handshake) -> String {
+        hex(&self.mac(role, handshake).finalize().into_bytes())
+    }
+
+    /// Whether a proof is right; takes equally long wherever it is wrong.
+    pub fn verify(&self, role: Role, handshake: &Handshake, proof: &str) -> bool {
+        unhex(proof).is_some_and(|proof| self.mac(role, handshake).verify_slice(&proof).is_ok())
+    }
+
+    fn mac(&self, role: Role, handshake: &Handshake) -> Hmac<Sha256> {
+        let role = match role {
+            Role::Manager => "manager",
+            Role::Agent => "agent",
+        };
+        // One line for each part. No part can hold a line end: a nonce that
+        // is not hexadecimal is refused before.
+        let said = format!(
+            "socklab {VERSION}\n{role}\n{}\n{}\n{}\n",
+            handshake.agent_nonce,
+            handshake.manager_nonce,
+            handshake.agent_id.map_or("new".to_string(), |id| id.to_string()),
+        );
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0);
+        let mut mac = mac.expect("HMAC takes keys of any length (RFC 2104, section 2)");
+        mac.update(said.as_bytes());
+        mac
+    }
+}
+
+/// The length of a nonce in bytes.
+const NONCE: usize = 32;
+
+/// So many random bytes from the operating system, in hexadecimal.
+///
+/// # Errors
+/// One line: the operating system has none.
+pub fn random_hex(bytes: usize) -> Result<String, String> {
+    let mut random = vec![0; bytes];
+    SysRng.try_fill_bytes(&mut random).map_err(|why| format!("cannot draw random bytes: {why}"))?;
+    Ok(hex(&random))
+}
+
+/// A nonce for a connection.
+///
+/// # Errors
+/// As [`random_hex`].
+pub fn nonce() -> Result<String, String> {
+    random_hex(NONCE)
+}
+
+/// Whether a peer's nonce is one: 32 bytes in hexadecimal.
+pub fn is_nonce(text: &str) -> bool {
+    unhex(text).is_some_and(|bytes| bytes.len() == NONCE)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks_exact(2);
+    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Token {
+        Token::new("correct horse battery staple\n").unwrap()
+    }
+
+    const HANDSHAKE: Handshake =
+        Handshake { agent_nonce: "aa", manager_nonce: "bb", agent_id: Some(3) };
+
+    #[test]
+    fn a_proof_agrees_with_pythons() {
+        // python3 -c 'import hmac; print(hmac.new(b"correct horse battery staple",
+        //   b"socklab 1\nagent\naa\nbb\n3\n", "sha256").hexdigest())'
+        let proof = token().proof(Role::Agent, &HANDSHAKE);
+        assert_eq!(proof, "354580a274e2c0220bd5fa944abda7584b630b2856119bf6c8d4b938bd4123ee");
+        assert!(token().verify(Role::Agent, &HANDSHAKE, &proof));
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_token_role_nonces_and_identifier_alone() {
+        let proof = token().proof(Role::Agent, &HANDSHAKE);
+        let other = Token::new("correct horse battery stable").unwrap();
+        assert!(!other.verify(Role::Agent, &HANDSHAKE, &proof));
+        assert!(!token().verify(Role::Manager, &HANDSHAKE, &proof));
+        for handshake in [
+            Handshake { agent_nonce: "ab", ..HANDSHAKE },
+            Handshake { manager_nonce: "ba", ..HANDSHAKE },
+            Handshake { agent_id: Some(4), ..HANDSHAKE },
+            Handshake { agent_id: None, ..HANDSHAKE },
+        ] {
+            assert!(!token().verify(Role::Agent, &handshake, &proof));
+        }
+        for wrong in ["", "zz", &proof[2..], &format!("{proof}00"), "\u{e9}\u{e9}"] {
+            assert!(!token().verify(Role::Agent, &HANDSHAKE, wrong));
+        }
+    }
+
+    #[test]
+    fn a_token_is_never_shown_and_never_short() {
+        assert_eq!(format!("{:?}", token()), "Token(..)");
+        assert!(Token::new("  secret  ").unwrap_err().contains("6 bytes is too short"));
+    }
+
+    #[test]
+    fn nonces_are_32_bytes_and_differ() {
+        let (one, other) = (nonce().unwrap(), nonce().unwrap());
+        assert!(is_nonce(&one) && is_nonce(&other));
+        assert_ne!(one, other);
+        assert!(!is_nonce("ab") && !is_nonce(&"zz".repeat(32)));
+    }
+}

@@ -1,0 +1,15 @@
+//! The management service and its agents as real programs, killed, cut off and attacked.
+//!
+//! `make soak` runs the same for longer: SOAK_SECONDS=300 SOAK_AGENTS=50
+//! SOAK_KILLS=1000 SOAK_CROWD=500.
+//! world: starting managers and agents, with a cable between them that can be
+//! cut; soak: nothing lost under faults; crash: data.json under kill -9;
+//! crowd: many agents; programs: the command lines, token, TLS.
+
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+mod crash;
+mod crowd;
+mod programs;
+mod soak;
+mod world;

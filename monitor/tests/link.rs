@@ -1,0 +1,313 @@
+//! Manager and agents in one process, over real connections: nothing is lost,
+//! nothing is stored twice, nobody gets in without the token.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use monitor::agent::keep::Keep;
+use monitor::agent::link::{Change, Link};
+use monitor::agent::spool::Item;
+use monitor::manager::data::Data;
+use monitor::manager::listener;
+use monitor::manager::results::Results;
+use monitor::manager::service::Manager;
+use monitor::manager::tell::Notice;
+use monitor::proof::{self, Handshake, Role, Token};
+use monitor::protocol::{Auth, Config, ConfigAck, Hello, Message, Report, TaskAck, VERSION};
+use socklab::endpoint::Endpoint;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+const TOKEN: &str = "correct horse battery staple";
+
+/// A manager that listens, with its files in `folder`.
+struct Served {
+    manager: Arc<Manager>,
+    address: SocketAddr,
+    notices: Receiver<Notice>,
+}
+
+fn serve(folder: &tempfile::TempDir, token: Option<&str>) -> Served {
+    let (sender, notices) = mpsc::channel();
+    let path = folder.path().join("data.json");
+    let data = Data::load(&path).unwrap();
+    let (results, _) = Results::open(Some(&folder.path().join("results"))).unwrap();
+    let token = token.map(|token| Token::new(token).unwrap());
+    let manager = Arc::new(Manager::new(data, path, results, token, sender));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let own = Arc::clone(&manager);
+    // It ends with the process.
+    thread::spawn(move || listener::accept("test", &listener, &own, None));
+    Served { manager, address, notices }
+}
+
+struct Agent {
+    keep: Arc<Mutex<Keep>>,
+    boot_id: String,
+    next: u64,
+    stop: Arc<AtomicBool>,
+    changes: Receiver<Change>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Accepts every task.
+fn accept_all(config: &Config) -> ConfigAck {
+    let accept = |task: &monitor::protocol::Task| TaskAck {
+        task: task.task.clone(),
+        accepted: true,
+        reason: None,
+    };
+    ConfigAck { rev: config.rev, tasks: config.tasks.iter().map(accept).collect() }
+}
+
+impl Agent {
+    fn start(manager: SocketAddr, token: Option<&str>) -> Agent {
+        let (keep, _) = Keep::open(None, 10_000).unwrap();
+        let keep = Arc::new(Mutex::new(keep));
+        let stop = Arc::new(AtomicBool::new(false));
+        let boot_id = proof::random_hex(16).unwrap();
+        let link = Link {
+            manager: Endpoint { host: manager.ip().to_string(), port: Some(manager.port()) },
+            name: Some("test".into()),
+            boot_id: boot_id.clone(),
+            token: token.map(|token| Token::new(token).unwrap()),
+            tls: None,
+            keep: Arc::clone(&keep),
+        };
+        let (sender, changes) = mpsc::channel();
+        let stopping = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let tell = |change| drop(sender.send(change));
+            link.run(|| stopping.load(Ordering::SeqCst), accept_all, tell);
+        });
+        Agent { keep, boot_id, next: 1, stop, changes, thread: Some(thread) }
+    }
+
+    fn report(&mut self, count: u64) {
+        for _ in 0..count {
+            let report = Report {
+                boot_id: self.boot_id.clone(),
+                seq: self.next,
+                task: "1".into(),
+                rev: 1,
+                started_at: "2026-11-21T08:18:28.123456Z".into(),
+                duration_us: 1,
+                verdict: "up".into(),
+                reason: "open".into(),
+                detail: serde_json::Map::new(),
+            };
+            self.next += 1;
+            self.keep.lock().unwrap().push(Item::Result(report));
+        }
+    }
+
+    fn kept(&self) -> usize {
+        self.keep.lock().unwrap().spool().results()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[track_caller]
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A connection by hand.
+struct Peer {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Peer {
+    fn connect(manager: SocketAddr) -> Peer {
+        let stream = TcpStream::connect(manager).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        Peer { stream, reader }
+    }
+
+    fn say(&mut self, message: &Message) {
+        self.stream.write_all(message.line().unwrap().as_bytes()).unwrap();
+    }
+
+    /// The next message; None at the end of the connection.
+    fn hear(&mut self) -> Option<Message> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(Message::parse(line.as_bytes()).unwrap()),
+        }
+    }
+
+    fn hear_error(&mut self) -> String {
+        match self.hear() {
+            Some(Message::Error { reason }) => reason,
+            other => panic!("no error, but {other:?}"),
+        }
+    }
+
+    /// Says hello, and is let in.
+    fn enter(&mut self, agent_id: Option<u64>) {
+        self.say(&Message::Hello(hello(agent_id)));
+        assert!(matches!(self.hear(), Some(Message::Welcome(_))));
+        assert!(matches!(self.hear(), Some(Message::Config(_))));
+    }
+}
+
+fn hello(agent_id: Option<u64>) -> Hello {
+    Hello {
+        version: VERSION,
+        agent_id,
+        name: None,
+        boot_id: proof::random_hex(16).unwrap(),
+        config_rev: 0,
+        nonce: proof::nonce().unwrap(),
+        time: String::new(),
+    }
+}
+
+#[test]
+fn every_result_is_stored_once_and_then_forgotten_by_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut agent = Agent::start(served.address, None);
+    agent.report(1000);
+    wait_until("all is confirmed", || agent.kept() == 0);
+    let count = served.manager.with_results(|results| results.counts[&1]);
+    assert_eq!((count.stored, count.dropped), (1000, 0));
+}
+
+#[test]
+fn a_configuration_reaches_a_connected_agent_and_is_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, Some(TOKEN));
+    let agent = Agent::start(served.address, Some(TOKEN));
+    let connected = agent.changes.recv_timeout(DEADLINE);
+    assert!(matches!(connected, Ok(Change::Connected { agent: 1, .. })), "{connected:?}");
+    served.manager.add(1, "tcp a 1", 1000).unwrap();
+    let confirmed = |notice| matches!(notice, Notice::Configured { rev: 1, tasks: 1, .. });
+    wait_until("revision 1 is confirmed", || served.notices.try_iter().any(confirmed));
+    served.manager.with_live(|live| assert_eq!(live[&1].confirmed_rev, Some(1)));
+    assert_eq!(agent.keep.lock().unwrap().state.agent_id, Some(1));
+}
+
+#[test]
+fn nobody_gets_in_with_a_wrong_token_a_replay_or_the_managers_own_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, Some(TOKEN));
+    let wrong = Agent::start(served.address, Some("incorrect horse battery staple"));
+    let Ok(Change::Away { reason }) = wrong.changes.recv_timeout(DEADLINE) else {
+        panic!("it was let in")
+    };
+    assert!(reason.contains("does not know the token"), "{reason}");
+
+    // A handshake by hand, which is right.
+    let mut peer = Peer::connect(served.address);
+    let hello = hello(Some(7));
+    peer.say(&Message::Hello(hello.clone()));
+    let Some(Message::Challenge(challenge)) = peer.hear() else { panic!("no challenge") };
+    let handshake =
+        Handshake { agent_nonce: &hello.nonce, manager_nonce: &challenge.nonce, agent_id: Some(7) };
+    let token = Token::new(TOKEN).unwrap();
+    assert!(token.verify(Role::Manager, &handshake, &challenge.proof));
+    let auth = Auth { proof: token.proof(Role::Agent, &handshake) };
+    peer.say(&Message::Auth(auth.clone()));
+    assert!(matches!(peer.hear(), Some(Message::Welcome(welcome)) if welcome.agent_id == 7));
+
+    let mut replay = Peer::connect(served.address);
+    replay.say(&Message::Hello(hello.clone()));
+    assert!(matches!(replay.hear(), Some(Message::Challenge(_))));
+    replay.say(&Message::Auth(auth));
+    assert!(replay.hear_error().contains("proof of the token is wrong"));
+    assert_eq!(replay.hear(), None);
+
+    let mut mirror = Peer::connect(served.address);
+    mirror.say(&Message::Hello(hello));
+    let Some(Message::Challenge(challenge)) = mirror.hear() else { panic!("no challenge") };
+    mirror.say(&Message::Auth(Auth { proof: challenge.proof }));
+    assert!(mirror.hear_error().contains("proof of the token is wrong"));
+
+    let agents: Vec<u64> = served.manager.data().agents.keys().copied().collect();
+    assert_eq!(agents, [7]);
+}
+
+#[test]
+fn a_manager_that_does_not_prove_the_token_gets_no_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut agent = Agent::start(served.address, Some(TOKEN));
+    agent.report(3);
+    let Ok(Change::Away { reason }) = agent.changes.recv_timeout(DEADLINE) else {
+        panic!("it trusted a manager without a token")
+    };
+    assert!(reason.contains("did not prove"), "{reason}");
+    assert_eq!(agent.kept(), 3);
+}
+
+#[test]
+fn a_second_connection_takes_over_and_the_first_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut first = Peer::connect(served.address);
+    first.enter(Some(1));
+    let mut second = Peer::connect(served.address);
+    second.enter(Some(1));
+    assert!(first.hear_error().contains("takes over"));
+    assert_eq!(first.hear(), None);
+    let told = |notice| matches!(notice, Notice::TakenOver { agent: 1, .. });
+    wait_until("the manager tells", || served.notices.try_iter().any(told));
+    second.say(&Message::Ping { time: String::new() });
+    assert_eq!(second.hear(), Some(Message::Pong));
+}
+
+#[test]
+fn an_unknown_message_is_skipped_and_a_malformed_line_ends_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut peer = Peer::connect(served.address);
+    peer.enter(None);
+    peer.stream.write_all(b"{\"type\":\"weather\"}\n{\"type\":\"ping\"}\nnonsense\n").unwrap();
+    assert_eq!(peer.hear(), Some(Message::Pong));
+    assert!(peer.hear_error().contains("no message"));
+    assert_eq!(peer.hear(), None);
+}
+
+#[test]
+fn who_dawdles_at_the_door_keeps_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    // Silent ones, zeros beyond every bound, and half a message.
+    let mut crowd = Vec::new();
+    for number in 0..600 {
+        let mut stream = TcpStream::connect(served.address).unwrap();
+        let said: &[u8] = match number % 3 {
+            0 => b"",
+            1 => &[0; 5000],
+            _ => b"{\"type\":\"hel",
+        };
+        // It may have been closed already.
+        let _ = stream.write_all(said);
+        crowd.push(stream);
+    }
+    let mut honest = Agent::start(served.address, None);
+    honest.report(10);
+    wait_until("the honest one is served", || honest.kept() == 0);
+}
