@@ -148,11 +148,13 @@ mod tests {
             "tcp 192.168.0.1 80",
             "icmp evil.test",
             "dns 8.8.8.8 www.lab.test A",
-            "http http://www.lab.test@evil.test/ follow_redirects=false",
             "http http://evil.test/?http://www.lab.test follow_redirects=false",
         ] {
             assert!(refused(check, 5000, &allowed).contains("may not contact"), "{check}");
         }
+        // Not the host that it seems to name: the grammar refuses it already.
+        let disguised = "http http://www.lab.test@evil.test/ follow_redirects=false";
+        assert!(refused(disguised, 5000, &allowed).contains("password"));
         assert!(refused("http http://www.lab.test/", 5000, &allowed).contains("follow_redirects"));
         let fine = Config {
             rev: 1,
