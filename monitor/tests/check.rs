@@ -44,7 +44,7 @@ fn wrong_usage_is_one_line_and_exit_2() {
         (&["check", "tcp", "host", "80", "-W", "0"], "longer than 0"),
         (&["check", "tcp", "host", "80", "--explain"], "--explain is for dns, ntp and icmp"),
         (&["check", "icmp", "host", "count=50"], "so many pings take 10s"),
-        (&["chek"], "unrecognized subcommand"),
+        (&["chek"], "cannot read chek: no such file"),
     ] {
         let ended = run(MONITOR, words);
         assert_eq!(ended.code(), 2, "{ended:#?}");
