@@ -1,9 +1,12 @@
-//! Replacing a file so that whoever looks, whenever, finds the old one whole or the new one whole.
+//! Replacing a file so that whoever looks, whenever, finds the old one whole or
+//! the new one whole; and keeping it to one program at a time.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use socklab::sys;
 
 /// Writes a temporary file beside `path`, syncs it, and gives it the name. A
 /// crash before leaves the old file, and perhaps the temporary one, which the
@@ -21,6 +24,24 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(&temporary, path)?;
     // The name itself stands in the folder.
     sync_folder(path)
+}
+
+/// Keeps `path` to this program until the result is dropped, by a lock on an
+/// empty file beside it: the file itself is replaced now and then.
+///
+/// # Errors
+/// One line: another program has it, or the file cannot be made.
+pub fn lock(path: &Path) -> Result<File, String> {
+    let beside = beside(path, ".lock");
+    let failed = |why| format!("cannot use {}: {why}", beside.display());
+    let file = File::create(&beside).map_err(failed)?;
+    match sys::try_lock(&file).map_err(failed)? {
+        true => Ok(file),
+        false => {
+            let path = path.display();
+            Err(format!("another program is using {path}; end it, or give another file"))
+        }
+    }
 }
 
 /// The path with `ending` behind its file name.
@@ -55,6 +76,16 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_file_is_kept_to_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        let first = lock(&path).unwrap();
+        assert!(lock(&path).unwrap_err().contains("another program is using"));
+        drop(first);
+        lock(&path).unwrap();
     }
 
     #[test]

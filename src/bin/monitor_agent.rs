@@ -29,7 +29,7 @@ use monitor::agent::work::{Order, Results, Work};
 use monitor::manager::tell::safe;
 use monitor::proof::{self, Token};
 use monitor::protocol::{Config, ConfigAck};
-use monitor::{pool, tls};
+use monitor::{atomic, pool, tls};
 use serde_json::json;
 use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, cause};
@@ -85,6 +85,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         Some(authority) => Some(tls::client(authority, &args.manager.host)?),
         None => None,
     };
+    let _lock = args.state.as_deref().map(atomic::lock).transpose()?;
     let (keep, notes) = Keep::open(args.state.as_deref(), args.spool)?;
     let boot_id = proof::random_hex(16)?;
     cli::stop_on_ctrl_c()?;

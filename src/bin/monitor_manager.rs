@@ -24,6 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use monitor::atomic;
 use monitor::config::typed;
 use monitor::manager::console::{self, Reply};
 use monitor::manager::data::Data;
@@ -95,6 +96,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         (Some(certificate), Some(key)) => Some(tls::server(certificate, key)?),
         _ => None,
     };
+    let _lock = atomic::lock(&args.data)?;
     let data = Data::load(&args.data)?;
     let (results, notes) = Results::open(args.results.as_deref())?;
 

@@ -35,6 +35,20 @@ fn what_cannot_be_is_told_in_one_line() {
 }
 
 #[test]
+fn two_programs_do_not_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let _manager = Manager::start(path, &[]);
+    let said = refused("monitor_manager", path, &["--bind", "127.0.0.1:0"]);
+    assert!(said.contains("another program is using data.json"), "{said}");
+    let args = ["--manager", "127.0.0.1:1", "--state", "agent.json"];
+    let mut agent = Process::start("monitor_agent", path, &args);
+    agent.line_with("no manager").unwrap();
+    let said = refused("monitor_agent", path, &args);
+    assert!(said.contains("another program is using agent.json"), "{said}");
+}
+
+#[test]
 fn an_agent_goes_on_alone_after_its_restart_and_brings_everything_in() {
     let folder = tempfile::tempdir().unwrap();
     let mut manager = Manager::start(folder.path(), &[]);
