@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::check::trace::path_change;
 use crate::outcome::Outcome;
 use crate::schedule::{Id, Schedule};
 use crate::service::Service;
@@ -238,7 +239,7 @@ impl Watch {
         events.push(watched.event(ended.wall, result));
         if let Some(path) = outcome.detail.get("path").filter(|path| !path.is_null()) {
             let before = watched.path.replace(path.clone());
-            if let Some(before) = before.filter(|before| before != path) {
+            if let Some(before) = before.filter(|before| path_change(before, path).is_some()) {
                 events.push(watched.event(ended.wall, What::Path { before, now: path.clone() }));
             }
         }
