@@ -10,6 +10,7 @@
 //! | `labs/05-icmp-ping.md` | `icmp_ping` | a header by hand, raw sockets, privileges |
 //! | `labs/06-errors.md` | `icmp_trace` | errors: who sends them, what they quote, who hears of them |
 //! | `labs/07-lossy-network.md` | all of these | loss at the cable: who repairs it, and at what price |
+//! | `labs/08-monitor.md` | `monitor`, `lab_services` | many protocols, four verdicts, what silence proves |
 //!
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!

@@ -264,3 +264,9 @@ fn blessing_mends_what_follows_on_a_typed_line() {
     };
     assert_eq!(bless(&sheet("wrong")).unwrap(), sheet("one one"));
 }
+
+#[test]
+fn a_cursor_that_is_put_behind_the_prompt_leaves_it_there() {
+    let editor = r"$ printf 'lab> \r\033[5C' && read -r word && echo $word";
+    passes(&fence("A; prompt: lab>", &format!("{editor}\nlab> one\none")));
+}

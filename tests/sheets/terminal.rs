@@ -263,7 +263,11 @@ fn as_seen(bytes: &[u8]) -> String {
         );
         regex::Regex::new(sequences).expect("written here")
     });
+    // So a line editor puts the cursor behind its prompt, which stays.
+    static BEHIND_THE_PROMPT: LazyLock<regex::Regex> =
+        LazyLock::new(|| regex::Regex::new(r"\r\x1b\[\d+C").expect("written here"));
     let text = String::from_utf8_lossy(bytes);
+    let text = BEHIND_THE_PROMPT.replace_all(&text, "");
     let text = ESCAPES.replace_all(&text, "");
     // A carriage return within a line begins it anew, as line editors do with
     // every key. (They erase what was there; who does not is shown cut short.)

@@ -49,6 +49,9 @@ const SAMPLES: usize = 4;
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     reply: Packet,
+    /// T1 to T4: our request left, came, the reply left, came; each by the
+    /// clock of the machine where that was.
+    stamps: [Timestamp; 4],
     /// Of the server's clock to this machine's, seconds.
     offset: f64,
     /// Of both ways together, seconds; the offset is off by at most half of it.
@@ -233,6 +236,7 @@ impl Findings {
         let stamps = [t1, reply.receive, reply.transmit, t4];
         self.samples.push(Sample {
             reply,
+            stamps,
             offset: offset(stamps).as_secs_f64(),
             delay: delay(stamps).as_secs_f64(),
             rtt,

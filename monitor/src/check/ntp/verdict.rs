@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp as Stamp;
 use socklab::cli::show_duration;
-use socklab::wire::ntp::Judgement;
+use socklab::wire::ntp::{Judgement, Timestamp};
 
 use super::{Findings, Ntp, Sample, kiss};
 use crate::outcome::{Deadline, Outcome};
@@ -98,8 +98,11 @@ fn no_sample(
 
 fn details(outcome: Outcome, best: &Sample, deadline: &Deadline) -> Outcome {
     let reply = &best.reply;
-    let time = reply.transmit.to_system(deadline.wall);
-    let time = time.and_then(|time| Stamp::try_from(time).ok()).map(|time| format!("{time:.6}"));
+    let shown = |stamp: Timestamp, digits: usize| {
+        let time = stamp.to_system(deadline.wall);
+        time.and_then(|time| Stamp::try_from(time).ok()).map(|time| format!("{time:.digits$}"))
+    };
+    let time = shown(reply.transmit, 6);
     let root = reply.root_delay.as_secs_f64() / 2.0 + reply.root_dispersion.as_secs_f64();
     outcome
         .with("server_time", time)
@@ -110,6 +113,11 @@ fn details(outcome: Outcome, best: &Sample, deadline: &Deadline) -> Outcome {
         .with("reference", reply.reference())
         .with("leap", reply.leap.to_string())
         .with("root_distance_seconds", root)
+        // From which whoever likes can work out offset and delay again.
+        .with("t1", shown(best.stamps[0], 9))
+        .with("t2", shown(best.stamps[1], 9))
+        .with("t3", shown(best.stamps[2], 9))
+        .with("t4", shown(best.stamps[3], 9))
 }
 
 /// Seconds, in the unit in which they are easily read.
