@@ -11,7 +11,7 @@ help:
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
-	@echo 'make soak     the monitor with a thousand services a second, for ten minutes'
+	@echo 'make soak     a thousand services a second, then manager and agents under faults; twenty minutes'
 	@echo 'make bench    speed, beside minimal programs in C'
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
@@ -43,6 +43,8 @@ bench:
 
 soak:
 	cargo bench --quiet --package monitor --bench soak
+	SOAK_SECONDS=300 SOAK_AGENTS=50 SOAK_KILLS=1000 SOAK_CROWD=500 SOAK_CROWD_SECONDS=60 \
+		cargo test --quiet --package monitor --test agents -- --nocapture --test-threads 1
 
 # Without a sanitizer it needs no nightly toolchain, and safe Rust needs none.
 fuzz:

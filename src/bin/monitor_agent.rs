@@ -248,6 +248,8 @@ impl Log {
             (kept, true) => format!("{kept} results unconfirmed, kept for the next start"),
             (kept, false) => format!("{kept} results unconfirmed, and lost: there is no --state"),
         };
+        // The terminal has written ^C on this line.
+        let text = if cli::stopping() { format!("\n{text}") } else { text };
         let event = json!({"event": "summary", "unconfirmed": kept, "kept": on_disk});
         self.say(None, &text, &event);
     }

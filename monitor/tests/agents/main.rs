@@ -4,12 +4,14 @@
 //! SOAK_KILLS=1000 SOAK_CROWD=500.
 //! world: starting managers and agents, with a cable between them that can be
 //! cut; soak: nothing lost under faults; crash: data.json under kill -9;
-//! crowd: many agents; programs: the command lines, token, TLS.
+//! crowd: many agents; hostile: peers that mean no good; programs: the command
+//! lines, token, TLS.
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
 mod crash;
 mod crowd;
+mod hostile;
 mod programs;
 mod soak;
 mod world;
