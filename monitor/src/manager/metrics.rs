@@ -24,8 +24,12 @@ pub fn page(manager: &Manager) -> String {
                     escaped(&task.task),
                     escaped(&task.check)
                 );
-                let up = matches!(report.verdict.as_str(), "up" | "degraded");
-                tasks.push((labels.clone(), f64::from(u8::from(up))));
+                // Of what could not be verified there is nothing to say.
+                match report.verdict.as_str() {
+                    "up" | "degraded" => tasks.push((labels.clone(), 1.0)),
+                    "down" => tasks.push((labels.clone(), 0.0)),
+                    _ => {}
+                }
                 took.push((labels, report.duration_us as f64 / 1e6));
             }
         }

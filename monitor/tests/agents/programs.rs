@@ -1,6 +1,8 @@
 //! The command lines: refusals, token, TLS, names, and an agent alone.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -137,6 +139,28 @@ fn with_token_and_tls_a_manager_serves_its_own_agents_alone() {
     let mut agent = agent("token", &["--tls-ca", "ca.pem"]);
     agent.line_with("as agent 1").unwrap();
     manager.command("addconf 1 tcp 127.0.0.1 80 5", "confirmed revision 1");
+}
+
+#[test]
+fn prometheus_gets_the_agents_and_their_last_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manager = Manager::start(folder.path(), &["--metrics", "127.0.0.1:0"]);
+    let address = manager.address.to_string();
+    manager.command("addconf 1 tcp 127.0.0.1 1 1", "added");
+    let _agent = Process::start("monitor_agent", folder.path(), &["--manager", &address]);
+    manager.process().line_with("connection refused").unwrap();
+    let (_, page) = manager.said.split_once("http://").unwrap();
+    let mut stream = TcpStream::connect(page.trim_end_matches("/metrics")).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    for sample in [
+        "manager_agent_connected{agent=\"1\"} 1\n",
+        "manager_results_dropped_total{agent=\"1\"} 0\n",
+        "probe_success{agent=\"1\",task=\"1\",check=\"tcp 127.0.0.1 1\"} 0\n",
+    ] {
+        assert!(page.contains(sample), "{sample} is not in {page}");
+    }
 }
 
 /// An authority, a certificate of its for 127.0.0.1, and its key.

@@ -124,6 +124,8 @@ impl Drop for Process {
 pub struct Manager {
     pub folder: PathBuf,
     pub address: SocketAddr,
+    /// Its first line.
+    pub said: String,
     options: Vec<String>,
     process: Option<Process>,
 }
@@ -134,6 +136,7 @@ impl Manager {
         let mut manager = Manager {
             folder: folder.to_path_buf(),
             address: "127.0.0.1:0".parse().unwrap(),
+            said: String::new(),
             options: options.iter().map(|option| option.to_string()).collect(),
             process: None,
         };
@@ -151,6 +154,7 @@ impl Manager {
         let address =
             line.split_whitespace().find_map(|word| word.trim_end_matches(',').parse().ok());
         self.address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        self.said = line;
         self.process = Some(process);
     }
 
