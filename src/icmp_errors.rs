@@ -8,9 +8,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
-use std::time::Instant;
 
-use crate::cli::LOOK_UP;
 use crate::sys;
 use crate::wire::icmp::Version;
 use crate::wire::icmp_error::Problem;
@@ -33,8 +31,8 @@ pub struct IcmpErrors {
     /// Whether there is a queue. Without it, ECONNREFUSED has to do.
     queued: bool,
     buffer: Vec<u8>,
-    /// When a failure without an error in the queue was last excused.
-    excused: Option<Instant>,
+    /// Whether an error was taken of which a call may still have to fail.
+    owed: bool,
 }
 
 impl IcmpErrors {
@@ -43,7 +41,7 @@ impl IcmpErrors {
         let version = Version::of(server);
         let queued = sys::queue_errors(socket, version);
         // No error quotes more: 576 bytes in all over IPv4, 1280 over IPv6.
-        IcmpErrors { version, queued, buffer: vec![0; 1280], excused: None }
+        IcmpErrors { version, queued, buffer: vec![0; 1280], owed: false }
     }
 
     /// After a call on the socket failed with `why`: tells the errors that came
@@ -75,15 +73,15 @@ impl IcmpErrors {
                 tell(&IcmpError { problem, from: error.from, request });
             }
         }
-        if any || silence {
-            return any;
-        }
         // The kernel first puts an error into the queue, and then lets a call
         // fail: between the two it may have been taken, and the failure is left.
-        // So one is excused; when the next call fails too, it is its own fault.
-        let excused = self.excused.is_none_or(|when| when.elapsed() > LOOK_UP);
-        self.excused = excused.then(Instant::now);
-        excused
+        // So one failure is excused after errors were taken, and no more: the
+        // next is its own fault.
+        if any || silence {
+            self.owed |= any;
+            return any;
+        }
+        std::mem::take(&mut self.owed)
     }
 }
 
@@ -113,15 +111,24 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_fails_by_itself_is_excused_once_and_no_more() {
+    #[cfg(target_os = "linux")]
+    fn a_call_that_fails_with_nothing_queued_is_excused_once_after_each_error() {
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut errors = IcmpErrors::of(&socket, [127, 0, 0, 1].into());
+        socket.connect(closed).unwrap();
+        let mut errors = IcmpErrors::of(&socket, closed.ip());
         let none = |_: &IcmpError| panic!("there is none");
-        let silence = ErrorKind::WouldBlock.into();
-        assert!(!errors.take(&socket, &silence, none));
-        let why = ErrorKind::HostUnreachable.into();
-        let first = errors.take(&socket, &why, none);
-        assert_eq!(first, cfg!(target_os = "linux"));
+        let why = ErrorKind::PermissionDenied.into();
+        // Before any error came it is the call's own fault.
         assert!(!errors.take(&socket, &why, none));
+        for _ in 0..3 {
+            socket.send(b"Ping").unwrap();
+            let patience = Duration::from_secs(60);
+            let refused = sys::receive(&socket, &mut [0; 9], patience).unwrap_err();
+            assert!(errors.take(&socket, &refused, |_| {}));
+            assert!(!errors.take(&socket, &ErrorKind::WouldBlock.into(), none));
+            assert!(errors.take(&socket, &why, none));
+            assert!(!errors.take(&socket, &why, none));
+        }
     }
 }
