@@ -16,6 +16,9 @@ const VERSION: u32 = 1;
 /// The most tasks that one agent is given.
 pub const MOST_TASKS: usize = 500;
 
+/// The most agents that are remembered: whoever connects is one more.
+const MOST_AGENTS: usize = 10_000;
+
 /// All of it, as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,15 +85,21 @@ impl Data {
 
     /// The identifier of an agent that has just come. One that had none gets
     /// the lowest that no agent has come for.
-    pub fn claim(&mut self, known: Option<u64>, name: Option<&str>) -> u64 {
+    ///
+    /// # Errors
+    /// One line: there are too many.
+    pub fn claim(&mut self, known: Option<u64>, name: Option<&str>) -> Result<u64, String> {
         let id = known.unwrap_or_else(|| {
             let free = |id: &u64| !self.agents.get(id).is_some_and(|agent| agent.claimed);
             (1..).find(free).unwrap_or(u64::MAX)
         });
+        if self.agents.len() >= MOST_AGENTS && !self.agents.contains_key(&id) {
+            return Err(format!("{MOST_AGENTS} agents are known, and no more are taken"));
+        }
         let agent = self.agents.entry(id).or_default();
         agent.claimed = true;
         agent.name = name.map(str::to_string).or(agent.name.take());
-        id
+        Ok(id)
     }
 
     /// Gives an agent, which need not have come yet, one more task; its name.
@@ -174,14 +183,19 @@ mod tests {
     fn a_configuration_may_be_there_before_its_agent() {
         let mut data = Data::default();
         data.add(2, "icmp 8.8.8.8", 1000).unwrap();
-        assert_eq!(data.claim(None, None), 1);
-        assert_eq!(data.claim(None, Some("attic")), 2);
+        assert_eq!(data.claim(None, None), Ok(1));
+        assert_eq!(data.claim(None, Some("attic")), Ok(2));
         assert_eq!(data.config(2).tasks.len(), 1);
-        assert_eq!(data.claim(None, None), 3);
+        assert_eq!(data.claim(None, None), Ok(3));
         // Who was here before keeps its identifier, though the file was lost.
-        assert_eq!(data.claim(Some(9), None), 9);
-        assert_eq!(data.claim(Some(2), None), 2);
+        assert_eq!(data.claim(Some(9), None), Ok(9));
+        assert_eq!(data.claim(Some(2), None), Ok(2));
         assert_eq!(data.agents[&2].name.as_deref(), Some("attic"));
+        for id in 100..100 + MOST_AGENTS as u64 {
+            let _ = data.claim(Some(id), None);
+        }
+        assert_eq!(data.agents.len(), MOST_AGENTS);
+        assert!(data.claim(None, None).is_err() && data.claim(Some(9), None).is_ok());
     }
 
     #[test]

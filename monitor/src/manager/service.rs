@@ -74,7 +74,7 @@ impl Manager {
         connection: Connection,
     ) -> Result<(Admitted, Vec<Message>), String> {
         let (agent, config) = self.change(|data| {
-            let agent = data.claim(hello.agent_id, hello.name.as_deref());
+            let agent = data.claim(hello.agent_id, hello.name.as_deref())?;
             Ok((agent, data.config(agent)))
         })?;
         let stored_seq = lock(&self.results).highest(agent, &hello.boot_id);
