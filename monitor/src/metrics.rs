@@ -276,7 +276,7 @@ impl Page {
 }
 
 /// A label's value: backslash, quote and newline are escaped, nothing else.
-fn escaped(value: &str) -> String {
+pub fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

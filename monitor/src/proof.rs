@@ -11,10 +11,14 @@
 //! packets on the way can still read, change and add lines behind it: that is
 //! what TLS is for.
 
+use std::fs;
+use std::path::Path;
+
 use hmac::{Hmac, KeyInit, Mac};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::Sha256;
+use socklab::endpoint::cause;
 
 use crate::protocol::VERSION;
 
@@ -65,6 +69,17 @@ impl Token {
             ));
         }
         Ok(Token(token.as_bytes().to_vec()))
+    }
+
+    /// Reads the token that stands in a file.
+    ///
+    /// # Errors
+    /// One line: the file cannot be read, or the token is too short.
+    pub fn read(path: &Path) -> Result<Token, String> {
+        let shown = path.display();
+        let text = fs::read_to_string(path)
+            .map_err(|why| format!("cannot read the token from {shown}: {}", cause(&why)))?;
+        Token::new(&text).map_err(|why| format!("{shown}: {why}"))
     }
 
     /// The proof of a role, in hexadecimal.

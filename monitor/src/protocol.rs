@@ -51,6 +51,10 @@ pub const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 /// Who has heard nothing for so long takes the connection for dead.
 pub const SILENCE: std::time::Duration = std::time::Duration::from_secs(25);
 
+/// The most tasks in one configuration: a manager gives no agent more, and an
+/// agent takes no more on.
+pub const MOST_TASKS: usize = 500;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socklab::cli::LOOK_UP;
+use socklab::endpoint::{Endpoint, Family, cannot_listen};
 
 /// So many connections at once; one more is closed right away.
 const CLIENTS: usize = 8;
@@ -21,6 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The page as it is now; none if the program is ending.
 type Page = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Opens the port of the page, `port` unless the endpoint names one.
+///
+/// # Errors
+/// One line: it cannot be listened on, and the mend.
+pub fn listen(endpoint: &Endpoint, port: u16) -> Result<TcpListener, String> {
+    let address = endpoint.resolve(port, Family::Any)?;
+    TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))
+}
 
 /// Answers requests, in a thread of its own, until the process ends.
 ///

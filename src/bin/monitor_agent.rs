@@ -13,22 +13,21 @@
 //! New here: delivered at least once, stored exactly once. Results are
 //! numbered, and kept until the other side has said that it has them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use clap::Parser;
-use monitor::agent::accept::{self, judge};
+use monitor::agent::accept::judge;
 use monitor::agent::allow::Allowed;
 use monitor::agent::keep::Keep;
 use monitor::agent::link::{Change, Link, PORT};
 use monitor::agent::work::{Order, Results, Work};
 use monitor::manager::tell::safe;
 use monitor::proof::{self, Token};
-use monitor::protocol::{Config, ConfigAck};
+use monitor::protocol::{Config, ConfigAck, MOST_TASKS};
 use monitor::{atomic, pool, tls};
 use serde_json::json;
 use socklab::cli::{self, Exit};
@@ -80,7 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Exit, String> {
-    let token = args.token_file.as_deref().map(read_token).transpose()?;
+    let token = args.token_file.as_deref().map(Token::read).transpose()?;
     let tls = match &args.tls_ca {
         Some(authority) => Some(tls::client(authority, &args.manager.host)?),
         None => None,
@@ -150,13 +149,6 @@ fn run(args: &Args) -> Result<Exit, String> {
     }
 }
 
-fn read_token(path: &Path) -> Result<Token, String> {
-    let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|why| format!("cannot read the token from {shown}: {}", cause(&why)))?;
-    Token::new(&text).map_err(|why| format!("{shown}: {why}"))
-}
-
 fn no_thread(why: &std::io::Error) -> String {
     format!("cannot start a thread: {}", cause(why))
 }
@@ -186,10 +178,7 @@ impl Log {
             [] => "may contact anybody".to_string(),
             list => format!("may contact {}", list.join(", ")),
         };
-        let text = format!(
-            "{NAME}: {who}, manager {manager}, {may}, at most {} tasks",
-            accept::MOST_TASKS
-        );
+        let text = format!("{NAME}: {who}, manager {manager}, {may}, at most {} tasks", MOST_TASKS);
         let event = json!({
             "event": "start",
             "program": NAME,

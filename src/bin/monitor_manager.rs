@@ -13,10 +13,9 @@
 //! New here: state that survives. A change is on disk before it is confirmed,
 //! and a file is replaced whole or not at all.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -84,7 +83,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let address = args.bind.resolve(54321, Family::Any)?;
-    let token = args.token_file.as_deref().map(read_token).transpose()?;
+    let token = args.token_file.as_deref().map(Token::read).transpose()?;
     if token.is_none() && !address.ip().is_loopback() {
         return Err(format!(
             "cannot listen on {address} without a token: anybody could pass for an agent there; \
@@ -107,7 +106,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     listener.set_nonblocking(true).map_err(|why| format!("cannot stop it blocking: {why}"))?;
     let address =
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
-    let scraped = args.metrics.as_ref().map(listen).transpose()?;
+    let scraped = args.metrics.as_ref().map(|page| scrape::listen(page, 9465)).transpose()?;
     cli::stop_on_ctrl_c()?;
 
     let (notices, inbox) = mpsc::channel();
@@ -149,18 +148,6 @@ fn run(args: &Args) -> Result<Exit, String> {
     }
     printer.flush();
     Ok(Exit::Ok)
-}
-
-fn read_token(path: &Path) -> Result<Token, String> {
-    let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|why| format!("cannot read the token from {shown}: {}", cause(&why)))?;
-    Token::new(&text).map_err(|why| format!("{shown}: {why}"))
-}
-
-fn listen(endpoint: &Endpoint) -> Result<TcpListener, String> {
-    let address = endpoint.resolve(9465, Family::Any)?;
-    TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {

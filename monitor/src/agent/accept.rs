@@ -10,16 +10,14 @@ use std::time::Duration;
 use super::allow::{Allowed, permit};
 use crate::check::Check;
 use crate::config::typed;
-use crate::protocol::{Config, ConfigAck, Task, TaskAck};
+use crate::protocol::{Config, ConfigAck, MOST_TASKS, Task, TaskAck};
 use crate::service::{Service, Settings};
 
 /// No task is run more often.
 pub const SHORTEST: Duration = Duration::from_secs(1);
 /// Or more seldom: a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// One agent runs no more tasks than this.
-pub const MOST_TASKS: usize = 500;
-/// And no more checks a second than this, all in all.
+/// One agent runs no more checks a second than this, all in all.
 const MOST_A_SECOND: f64 = 200.0;
 
 /// A task that was taken on.

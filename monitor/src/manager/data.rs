@@ -8,13 +8,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic;
-use crate::protocol::{Config, Task};
+use crate::protocol::{Config, MOST_TASKS, Task};
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
-
-/// The most tasks that one agent is given.
-pub const MOST_TASKS: usize = 500;
 
 /// The most agents that are remembered: whoever connects is one more.
 const MOST_AGENTS: usize = 10_000;

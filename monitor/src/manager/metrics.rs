@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::live::Presence;
 use super::service::Manager;
+use crate::metrics::escaped;
 
 /// The page, as it is now.
 pub fn page(manager: &Manager) -> String {
@@ -69,9 +70,4 @@ pub fn page(manager: &Manager) -> String {
         }
     }
     page
-}
-
-/// A label's value: in the text format, these three are escaped.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socklab::cli::Exit;
-use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::endpoint::{Endpoint, cause};
 use socklab::output::{self, Painter};
 use socklab::sys::TerminalMode;
 
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     }
 
     // Bound before anything is said, so that a port in use is the first word.
-    let listener = args.metrics.as_ref().map(listen).transpose()?;
+    let listener = args.metrics.as_ref().map(|page| scrape::listen(page, 9464)).transpose()?;
     let terminal = TerminalMode::keep();
     let names = Names::default();
     let (console, at_prompt) = match prompt(args, &names, &config) {
@@ -157,11 +157,6 @@ fn page(runner: &Sender<Message>) -> Option<String> {
     let (reply, figures) = mpsc::channel();
     runner.send(Message::Figures(reply)).ok()?;
     Some(metrics::page(&figures.recv_timeout(PATIENCE).ok()?))
-}
-
-fn listen(endpoint: &Endpoint) -> Result<TcpListener, String> {
-    let address = endpoint.resolve(9464, Family::Any)?;
-    TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))
 }
 
 /// A prompt, where a person sits at a terminal that can show one.
