@@ -26,6 +26,7 @@
 //! | [`line`](mod@line) | reading the protocol's lines, of bounded length |
 //! | [`proof`] | proving a shared token without saying it |
 //! | [`transport`], [`tls`] | the stream under the protocol, plain or TLS |
+//! | [`guard`] | taking a lock, whatever became of who had it |
 //! | [`atomic`] | replacing a file whole or not at all |
 //! | [`manager`] | what the management service is made of |
 //! | [`agent`] | what a monitoring agent is made of |
@@ -37,6 +38,7 @@ pub mod config;
 pub mod console;
 #[cfg(test)]
 mod example;
+pub mod guard;
 pub mod lab;
 pub mod line;
 pub mod manager;

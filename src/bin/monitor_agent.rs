@@ -16,7 +16,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use clap::Parser;
@@ -25,6 +25,7 @@ use monitor::agent::allow::Allowed;
 use monitor::agent::keep::Keep;
 use monitor::agent::link::{Change, Link, PORT};
 use monitor::agent::work::{Order, Results, Work};
+use monitor::guard::lock;
 use monitor::manager::tell::safe;
 use monitor::proof::{self, Token};
 use monitor::protocol::{Config, ConfigAck, MOST_TASKS};
@@ -133,7 +134,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         }
     };
     let stopping = || {
-        let trouble = keep.lock().unwrap_or_else(PoisonError::into_inner).take_trouble();
+        let trouble = lock(&keep).take_trouble();
         log.trouble(trouble);
         cli::stopping()
     };
@@ -141,7 +142,7 @@ fn run(args: &Args) -> Result<Exit, String> {
 
     let _ = orders.send(Order::Stop);
     let _ = worker.join();
-    let kept = keep.lock().unwrap_or_else(PoisonError::into_inner).spool().results();
+    let kept = lock(&keep).spool().results();
     log.end(kept, args.state.is_some());
     match reasons.try_recv() {
         Ok(reason) => Err(reason),

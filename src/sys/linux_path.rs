@@ -1,10 +1,10 @@
 //! Linux: what tracing a path needs: packets that may not be cut up, and the names of addresses.
 
 use std::ffi::CStr;
-use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
+use super::linux_message::set_int;
 use crate::wire::icmp::Version;
 
 /// Says whether routers may cut this socket's packets into fragments (ip(7),
@@ -22,17 +22,7 @@ pub fn forbid_fragments(socket: &impl AsRawFd, version: Version, forbid: bool) -
             (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT)
         }
     };
-    // SAFETY: the option's value is an int, and `value` outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            mem::size_of_val(&value) as libc::socklen_t,
-        )
-    };
-    result == 0
+    set_int(socket, level, option, value)
 }
 
 /// The name of an address, if it has one (getnameinfo(3)). It may take the

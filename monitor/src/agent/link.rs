@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use socklab::endpoint::{Endpoint, Family, cause};
 use super::backoff::Backoff;
 use super::keep::Keep;
 use super::spool::Item;
+use crate::guard::lock;
 use crate::line::{Lines, Next};
 use crate::proof::{self, Handshake, Role, Token};
 use crate::protocol::{
@@ -280,8 +281,4 @@ impl Line {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -11,6 +11,7 @@ use socklab::clock;
 use super::accept::Accepted;
 use super::keep::Keep;
 use super::spool::Item;
+use crate::guard::lock;
 use crate::outcome::{Deadline, Outcome};
 use crate::pool::{Pool, Refused};
 use crate::protocol::Report;
@@ -59,7 +60,7 @@ impl Results {
 
     /// Enters one. Numbers and spool have the same order.
     fn enter(&self, task: &Accepted, started_at: String, took: Duration, outcome: Outcome) {
-        let mut next = self.next_seq.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = lock(&self.next_seq);
         let detail = match json!(outcome.detail).to_string().len() {
             ..=LONGEST_DETAIL => outcome.detail,
             _ => serde_json::Map::new(),
@@ -76,7 +77,7 @@ impl Results {
             detail,
         };
         *next += 1;
-        self.keep.lock().unwrap_or_else(PoisonError::into_inner).push(Item::Result(report));
+        lock(&self.keep).push(Item::Result(report));
     }
 }
 

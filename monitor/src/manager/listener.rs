@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -14,6 +14,7 @@ use socklab::{output, sys};
 use super::connection::Conversation;
 use super::service::Manager;
 use super::tell::Notice;
+use crate::guard::lock;
 use crate::transport::{self, Transport};
 
 /// The most connections at once: so many agents, and those not let in yet.
@@ -90,7 +91,7 @@ fn take(
         Conversation::new(transport, Arc::clone(manager), address).map_err(failed)?;
 
     {
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(open);
         if open.all >= MOST {
             return Err(format!("{MOST} connections are open"));
         }
@@ -107,7 +108,7 @@ fn take(
     let thread = thread::Builder::new().stack_size(STACK);
     let spawned = thread.spawn(move || {
         let leave = |all: usize| {
-            let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = lock(&shared);
             open.waiting.remove(&number);
             open.all -= all;
         };
@@ -115,7 +116,7 @@ fn take(
         leave(1);
     });
     spawned.map(drop).map_err(|why| {
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(open);
         open.waiting.remove(&number);
         open.all -= 1;
         format!("no thread for it: {}", cause(&why))

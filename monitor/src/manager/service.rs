@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use super::data::Data;
 use super::live::{Connection, Live, Presence};
 use super::results::{Entry, Outcome, Results, Stored};
 use super::tell::Notice;
+use crate::guard::lock;
 use crate::proof::Token;
 use crate::protocol::{Ack, ConfigAck, Hello, Message, Report, Welcome};
 
@@ -262,9 +263,4 @@ impl Manager {
 fn skew(time: &str, now: Timestamp) -> Option<f64> {
     let time: Timestamp = time.parse().ok()?;
     Some((time.as_microsecond() - now.as_microsecond()) as f64 / 1e6)
-}
-
-/// A thread that panicked would leave these as they are, which is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
