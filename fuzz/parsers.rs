@@ -7,11 +7,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::SystemTime;
 
-use socklab::explain::{Page, WIDTH, flip};
-use socklab::output::Painter;
-use socklab::wire::icmp::{Body, Message, Version};
-use socklab::wire::quoted::Quoted;
-use socklab::wire::{checksum, dns, heartbeat, icmp, ntp, ping, tcp_ping};
+use monitor::wire::{dns, ntp};
+use packets::explain::{Page, WIDTH, flip};
+use packets::icmp::{Body, Message, Version};
+use packets::paint::Painter;
+use packets::quoted::Quoted;
+use packets::{checksum, heartbeat, icmp, ping, tcp_ping};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -20,7 +21,7 @@ const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 pub fn ipv4(bytes: &[u8]) {
     let by_hand = checksum::words(bytes).fold(0, |sum, word| checksum::add(sum, word).0);
     assert_eq!(by_hand, checksum::sum(&[bytes]));
-    if let Ok((header, payload)) = socklab::wire::ipv4::Header::parse(bytes) {
+    if let Ok((header, payload)) = packets::ipv4::Header::parse(bytes) {
         let mut made = Vec::new();
         header.emit(&mut made);
         let length = header.length();
@@ -33,7 +34,7 @@ pub fn ipv4(bytes: &[u8]) {
 }
 
 pub fn ipv6(bytes: &[u8]) {
-    if let Ok((header, payload)) = socklab::wire::ipv6::Header::parse(bytes) {
+    if let Ok((header, payload)) = packets::ipv6::Header::parse(bytes) {
         let mut made = Vec::new();
         header.emit(&mut made);
         assert_eq!(made, bytes[..40]);
@@ -77,7 +78,7 @@ pub fn icmp_error(bytes: &[u8]) {
 }
 
 pub fn udp(bytes: &[u8]) {
-    use socklab::wire::udp::{Header, emit, is_right};
+    use packets::udp::{Header, emit, is_right};
     for address in [V4, V6] {
         let _ = is_right(address, address, bytes);
     }
@@ -106,7 +107,7 @@ pub fn explain(bytes: &[u8]) {
         let _ = page.json();
     }
     if bytes.len() >= 8 {
-        let right = pages[1].sums[0].verdict == socklab::explain::Verdict::Right;
+        let right = pages[1].sums[0].verdict == packets::explain::Verdict::Right;
         assert_eq!(right, icmp::is_right(V4, V4, bytes));
         let bit = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
         let _ = flip::icmp_echo(V6, V6, bytes, bit % (8 * bytes.len()));

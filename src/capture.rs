@@ -4,7 +4,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::sys;
-use crate::wire::{ipv4, ipv6};
+use packets::{ipv4, ipv6};
 
 /// A copy of a packet is there at once; on a busy machine, soon.
 const SOON: Duration = Duration::from_millis(200);

@@ -10,8 +10,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 
 use crate::sys;
-use crate::wire::icmp::Version;
-use crate::wire::icmp_error::Problem;
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
 
 /// An error that answers a datagram of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,8 +19,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::endpoint::cause;
 use crate::sys::{self, Packet};
-use crate::wire::icmp::Version;
-use crate::wire::ipv4;
+use packets::icmp::Version;
+use packets::ipv4;
 
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

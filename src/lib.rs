@@ -13,11 +13,11 @@
 //! | `labs/08-monitor.md` | `monitor`, `lab_services` | many protocols, four verdicts, what silence proves |
 //! | `labs/09-manager-and-agents.md` | `monitor_manager`, `monitor_agent` | state that survives, delivered at least once, stored exactly once |
 //!
+//! Packet formats, and the pages that explain a packet, are in the crate `packets`.
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`wire`] | packet formats: bytes to struct and back |
 //! | [`sys`] | what std does not reach, one file an operating system |
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`stats`] | RTT and loss statistics |
@@ -26,7 +26,7 @@
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`endpoint`] | addresses on a command line |
-//! | [`explain`] | a packet on a page: every field named, every checksum worked |
+//! | [`explain`] | `--explain`: which packets get a page |
 //! | [`capture`] | whole packets with their IP headers, for root |
 //! | [`icmp_errors`] | the ICMP errors that a UDP socket is told of |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
@@ -63,4 +63,3 @@ pub mod stats;
 pub mod sys;
 pub mod tally;
 pub mod trace;
-pub mod wire;

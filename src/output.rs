@@ -1,7 +1,9 @@
 //! Writing to a person's terminal: lines that never panic, colour where it helps, bytes made harmless.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
+
+pub use packets::paint::{Colour, Painter};
 
 /// Writes `text` and a newline to stdout at once, in one piece.
 ///
@@ -30,55 +32,6 @@ pub fn bytes(bytes: &[u8]) {
 /// is no place left to say so.
 pub fn complain(who: &str, what: &str) {
     let _ = io::stderr().write_all(format!("{who}: {what}\n").as_bytes());
-}
-
-/// The colours in use, by what they mean to the reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// All is well.
-    Green,
-    /// Something is missing: lost, late.
-    Yellow,
-    /// Something is wrong: corrupt, refused.
-    Red,
-    /// Beside the point.
-    Dim,
-    /// The point.
-    Bold,
-}
-
-/// Colours text, or leaves it alone: colour is for a terminal only, and never
-/// used where NO_COLOR is set to anything (no-color.org).
-#[derive(Debug, Clone, Copy)]
-pub struct Painter {
-    enabled: bool,
-}
-
-impl Painter {
-    /// For what goes to stdout.
-    pub fn for_stdout() -> Painter {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Painter { enabled: io::stdout().is_terminal() && !unwanted }
-    }
-
-    /// Leaves all text as it is: for a file, or a test.
-    pub fn plain() -> Painter {
-        Painter { enabled: false }
-    }
-
-    pub fn paint(self, colour: Colour, text: &str) -> String {
-        if !self.enabled {
-            return text.to_string();
-        }
-        let code = match colour {
-            Colour::Red => 31,
-            Colour::Green => 32,
-            Colour::Yellow => 33,
-            Colour::Dim => 2,
-            Colour::Bold => 1,
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
-    }
 }
 
 /// Shows a packet's bytes in quotes, so that whatever they are they cannot
@@ -139,14 +92,6 @@ mod tests {
         assert_eq!(printable("h\u{e9} it's".as_bytes(), 60), "\"h\u{e9} it's\"");
         assert_eq!(printable("\u{202e}".as_bytes(), 60), "\"\\u{202e}\"");
         assert_eq!(printable(b"", 60), "\"\"");
-    }
-
-    #[test]
-    fn no_colour_where_it_is_not_wanted() {
-        let plain = Painter { enabled: false };
-        assert_eq!(plain.paint(Colour::Red, "x"), "x");
-        let colourful = Painter { enabled: true };
-        assert_eq!(colourful.paint(Colour::Red, "x"), "\x1b[31mx\x1b[0m");
     }
 
     proptest! {

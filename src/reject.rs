@@ -18,11 +18,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::cli::Rate;
 use crate::endpoint::cause;
 use crate::sys;
-use crate::wire::icmp::{self, Version};
-use crate::wire::icmp_error::{IcmpError, Problem};
-use crate::wire::ipv4::{self, TCP, UDP};
-use crate::wire::quoted::{Quoted, Transport};
-use crate::wire::{ipv6, udp};
+use packets::icmp::{self, Version};
+use packets::icmp_error::{IcmpError, Problem};
+use packets::ipv4::{self, TCP, UDP};
+use packets::quoted::{Quoted, Transport};
+use packets::{ipv6, udp};
 
 /// The flags with which a server rejects requests.
 #[derive(Debug, Clone, Args)]

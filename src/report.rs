@@ -10,7 +10,7 @@ use crate::histogram;
 use crate::output::{self, Colour, Painter, printable};
 use crate::probes::Answer;
 use crate::stats::{Counts, Rtts};
-use crate::wire::icmp_error::Problem;
+use packets::icmp_error::Problem;
 
 /// Something that happened to a probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -419,7 +419,7 @@ fn summary_json(counts: &Counts, rtts: &Rtts) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::icmp::Version;
+    use packets::icmp::Version;
 
     fn reporter() -> Reporter {
         Reporter::new(false, false, "127.0.0.1:12000")

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use common::{Server, in_a_namespace, lacks, named, run, skip};
-use socklab::explain::{Page, Verdict, flip, hex};
+use packets::explain::{Page, Verdict, flip, hex};
+use packets::udp;
 use socklab::output::Painter;
-use socklab::wire::udp;
 
 /// A packet as `tcpdump -vvx` tells it: the words, and the bytes.
 struct Told {

@@ -29,6 +29,7 @@
 //! | [`guard`] | taking a lock, whatever became of who had it |
 //! | [`atomic`] | replacing a file whole or not at all |
 //! | [`manager`] | what the management service is made of |
+//! | [`wire`] | the packets of DNS and NTP: bytes to struct and back |
 //! | [`agent`] | what a monitoring agent is made of |
 
 pub mod agent;
@@ -62,3 +63,4 @@ pub mod transport;
 pub mod uptime;
 pub mod verdict;
 pub mod watch;
+pub mod wire;

@@ -13,10 +13,10 @@ use common::{DEADLINE, Ended, Running, have, lacks, run, skip};
 use monitor::lab::Lab;
 use monitor::lab::ca_file::CaFile;
 use monitor::lab::services::Service;
+use monitor::wire::dns::{Message, RecordType};
+use monitor::wire::ntp::{self, Packet, Timestamp};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use socklab::wire::dns::{Message, RecordType};
-use socklab::wire::ntp::{self, Packet, Timestamp};
 
 const LAB: &str = "lab_services";
 

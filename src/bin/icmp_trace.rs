@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, value_parser};
+use packets::{ipv4, ipv6, ping, udp};
 use serde_json::json;
 use socklab::cli::{self, Exit, show_duration};
 use socklab::endpoint::{Endpoint, FamilyArgs};
@@ -31,7 +32,6 @@ use socklab::trace::plan::{Plan, Settings};
 use socklab::trace::show::{event_json, hop_colour, hop_text};
 use socklab::trace::udp::UdpProber;
 use socklab::trace::{self, Event, Prober};
-use socklab::wire::{ipv4, ipv6, ping, udp};
 
 const NAME: &str = "icmp_trace";
 

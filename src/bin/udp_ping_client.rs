@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use dissect::Dissector;
+use packets::ping::{self, Request};
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
@@ -33,7 +34,6 @@ use socklab::icmp_errors::{IcmpError, IcmpErrors};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
-use socklab::wire::ping::{self, Request};
 use spoil::Spoiler;
 
 const NAME: &str = "udp_ping_client";

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use clap::Parser;
+use packets::icmp_error::Problem;
+use packets::ping;
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::clients::Clients;
@@ -27,8 +29,6 @@ use socklab::impair::{Fate, Fates, ImpairArgs, Impairment, Treatment};
 use socklab::output::{self, Colour, Painter, printable};
 use socklab::reject::{RejectArgs, Rejecter};
 use socklab::tally::{Summary, Tally};
-use socklab::wire::icmp_error::Problem;
-use socklab::wire::ping;
 
 const NAME: &str = "udp_ping_server";
 

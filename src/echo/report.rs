@@ -11,7 +11,7 @@ use crate::echo::compare::{Difference, Flow, difference};
 use crate::echo::screen::Screen;
 use crate::output::{self, Colour, Painter};
 use crate::report::{icmp_error_json, icmp_error_text};
-use crate::wire::icmp_error::Problem;
+use packets::icmp_error::Problem;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

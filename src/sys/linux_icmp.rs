@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use socket2::{SockFilter, SockRef};
 
 use super::linux_message::set_int;
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// raw(7): the types that a raw ICMP socket does not want, a bit each.
 const ICMP_FILTER: libc::c_int = 1;

@@ -8,8 +8,8 @@ use std::ptr;
 use std::time::{Duration, SystemTime};
 
 use super::{Packet, QueuedError};
-use crate::wire::icmp::Version;
-use crate::wire::icmp_error::Problem;
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
 
 /// Sets an option whose value is an int. True if it is set.
 pub(super) fn set_int(

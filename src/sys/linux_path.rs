@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use super::linux_message::set_int;
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// Says whether routers may cut this socket's packets into fragments (ip(7),
 /// IP_MTU_DISCOVER). Where they may not, over IPv4 the header's bit "don't

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::NotConnected;
 use super::linux_message::{next_error, set_int, set_queue};
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// A wait asks at least so often whether it is to be given up.
 const SLICE: Duration = Duration::from_millis(100);

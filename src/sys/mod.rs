@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
-use crate::wire::icmp_error::Problem;
+use packets::icmp_error::Problem;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, SystemTime};
 
 use super::{Packet, QueuedError};
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// Asks for the kernel's receive stamps: not here.
 pub fn stamp_arrivals(_socket: &UdpSocket) -> bool {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::UdpSocket;
 
 use super::Packet;
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// Asks the kernel for echo replies of one identifier, and errors: not here.
 pub fn only_replies_and_errors(_socket: &UdpSocket, _version: Version, _identifier: u16) -> bool {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// Says whether packets may be cut into fragments: not here.
 pub fn forbid_fragments(_socket: &UdpSocket, _version: Version, _forbid: bool) -> bool {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::NotConnected;
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// [`TcpStream::connect_timeout`]; it cannot be given up.
 ///

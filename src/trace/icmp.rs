@@ -12,9 +12,9 @@ use super::{Answer, Heard, Prober};
 use crate::clock::Arrival;
 use crate::icmp_socket::{IcmpSocket, Kind};
 use crate::sys;
-use crate::wire::checksum;
-use crate::wire::icmp::{Body, Echo, Message, Version};
-use crate::wire::quoted::{Quoted, Transport};
+use packets::checksum;
+use packets::icmp::{Body, Echo, Message, Version};
+use packets::quoted::{Quoted, Transport};
 
 /// Sends echo requests, and hears what comes of them.
 #[derive(Debug)]
@@ -142,8 +142,8 @@ impl Ours<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::icmp_error::{IcmpError, Problem};
-    use crate::wire::{ipv4, ipv6};
+    use packets::icmp_error::{IcmpError, Problem};
+    use packets::{ipv4, ipv6};
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -2,8 +2,8 @@
 
 use super::Answer;
 use super::plan::{Outcome, Probe};
-use crate::wire::icmp::Version::{V4, V6};
-use crate::wire::icmp_error::Problem;
+use packets::icmp::Version::{V4, V6};
+use packets::icmp_error::Problem;
 
 /// Whether the probe came to its end there. Only an error that says that the
 /// TTL was used up speaks of a router with more behind it.
@@ -65,7 +65,7 @@ fn of(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::icmp::Version;
+    use packets::icmp::Version;
 
     #[test]
     fn each_error_has_the_mark_that_traceroute_gives_it() {

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 use crate::cli::LOOK_UP;
 use crate::clock::Arrival;
 use crate::endpoint::cause;
-use crate::wire::icmp::Version;
-use crate::wire::icmp_error::Problem;
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
 use plan::{Plan, Probe, Verdict};
 
 /// A way to send probes and to hear what comes of them.

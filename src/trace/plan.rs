@@ -293,8 +293,8 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::clock::Arrival;
-    use crate::wire::icmp::Version;
-    use crate::wire::icmp_error::Problem;
+    use packets::icmp::Version;
+    use packets::icmp_error::Problem;
     use proptest::prelude::*;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -99,8 +99,8 @@ mod tests {
     use super::super::plan::{Plan, Settings};
     use super::*;
     use crate::clock::Arrival;
-    use crate::wire::icmp::Version;
-    use crate::wire::icmp_error::Problem;
+    use packets::icmp::Version;
+    use packets::icmp_error::Problem;
     use std::time::{Duration, Instant};
 
     /// A hop of five probes with these answers: who, and type and code.

@@ -13,7 +13,7 @@ use super::{Answer, Heard, Prober};
 use crate::clock::Arrival;
 use crate::endpoint::cause;
 use crate::sys::{self, Packet, QueuedError};
-use crate::wire::icmp::Version;
+use packets::icmp::Version;
 
 /// Sends datagrams to closed ports, and hears what comes of them.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ fn reply_heard(target: SocketAddr, packet: &Packet) -> Option<Heard> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::icmp_error::Problem;
+    use packets::icmp_error::Problem;
     use std::net::IpAddr;
 
     fn target() -> SocketAddr {

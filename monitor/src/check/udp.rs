@@ -1,12 +1,12 @@
 //! A UDP port. An answer proves that somebody is there, a port unreachable
 //! that nobody is; and silence proves nothing.
 
+use crate::wire::{dns, ntp};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
 use socklab::output::printable;
-use socklab::wire::{dns, ntp};
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use socklab::wire::dns::edns::UNFRAGMENTED;
-use socklab::wire::dns::message::LONGEST;
-use socklab::wire::dns::{Data, Header, Message, Rcode, Record, for_tcp};
+use crate::wire::dns::edns::UNFRAGMENTED;
+use crate::wire::dns::message::LONGEST;
+use crate::wire::dns::{Data, Header, Message, Rcode, Record, for_tcp};
 
 use super::faults::Fault;
 use super::threads::Connection;

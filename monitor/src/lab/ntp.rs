@@ -6,8 +6,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use socklab::wire::ntp::packet::{CLIENT, SERVER, Short};
-use socklab::wire::ntp::{Leap, Packet, Timestamp};
+use crate::wire::ntp::packet::{CLIENT, SERVER, Short};
+use crate::wire::ntp::{Leap, Packet, Timestamp};
 
 use super::faults::Fault;
 

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use socklab::wire::dns::data::Soa;
-use socklab::wire::dns::{Class, Data, Message, Name, Question, Rcode, Record, RecordType};
+use crate::wire::dns::data::Soa;
+use crate::wire::dns::{Class, Data, Message, Name, Question, Rcode, Record, RecordType};
 
 /// Seconds for which an answer may be kept: short, since it is to be broken.
 const TTL: u32 = 60;
@@ -89,7 +89,7 @@ impl Zone {
         };
         if version > 0 {
             reply.rcode = Rcode::BAD_VERS;
-        } else if query.header.opcode != socklab::wire::dns::codes::Opcode::QUERY {
+        } else if query.header.opcode != crate::wire::dns::codes::Opcode::QUERY {
             reply.rcode = Rcode::NOT_IMP;
         } else if question.class != Class::IN || !self.has_authority(&question.name) {
             reply.rcode = Rcode::REFUSED;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 
 use monitor::verdict::Verdict;
-use socklab::wire::dns::{Data, Edns, Message, Name, Rcode, Record, RecordType, for_tcp};
+use monitor::wire::dns::{Data, Edns, Message, Name, Rcode, Record, RecordType, for_tcp};
 
 use crate::{PATIENT, SHORT, Server, assert_says, check, check_within, free_udp_port};
 

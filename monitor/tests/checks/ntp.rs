@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use monitor::outcome::Outcome;
 use monitor::verdict::Verdict;
-use socklab::wire::ntp::{Leap, Packet, Timestamp};
+use monitor::wire::ntp::{Leap, Packet, Timestamp};
 
 use crate::{SHORT, Server, assert_says, check, check_within, free_udp_port};
 

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use monitor::verdict::Verdict;
+use monitor::wire::{dns, ntp};
 use socket2::{Domain, Socket, Type};
-use socklab::wire::{dns, ntp};
 
 use crate::{SHORT, Server, assert_says, check, check_within, free_tcp_port, free_udp_port};
 
@@ -190,7 +190,7 @@ fn an_echo_has_to_be_exact_over_tcp() {
 
 #[test]
 fn loopback_answers_pings_and_is_one_hop_away() {
-    if let Err(why) = socklab::icmp_socket::IcmpSocket::open(socklab::wire::icmp::Version::V4) {
+    if let Err(why) = socklab::icmp_socket::IcmpSocket::open(packets::icmp::Version::V4) {
         crate::common::skip("loopback_answers_pings_and_is_one_hop_away", &why);
         return;
     }

@@ -5,12 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use packets::icmp::{HEADER, Version};
+use packets::ipv4;
 use socklab::cli;
 use socklab::endpoint::{Endpoint, FamilyArgs};
 use socklab::explain::Explain;
 use socklab::sys;
-use socklab::wire::icmp::{HEADER, Version};
-use socklab::wire::ipv4;
 
 use crate::NAME;
 

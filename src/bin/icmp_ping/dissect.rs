@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use packets::explain::Page;
+use packets::ipv4::ICMP;
+use packets::ipv6::ICMPV6;
 use socklab::capture::Capture;
-use socklab::explain::{Explain, Page, Teller};
+use socklab::explain::{Explain, Teller};
 use socklab::icmp_socket::Received;
 use socklab::report::Reporter;
-use socklab::wire::ipv4::ICMP;
-use socklab::wire::ipv6::ICMPV6;
 
 use crate::outgoing::Outgoing;
 

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use packets::icmp::{Body, Message, Version};
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
@@ -27,7 +28,6 @@ use socklab::icmp_socket::{IcmpSocket, Kind};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
-use socklab::wire::icmp::{Body, Message, Version};
 
 use crate::args::{Args, Interface};
 use crate::dissect::Dissector;

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use packets::explain::flip::{self, Flip};
+use packets::icmp::{self, Echo, HEADER, Version};
 use socklab::endpoint::cause;
-use socklab::explain::flip::{self, Flip};
 use socklab::icmp_socket::{IcmpSocket, Kind};
-use socklab::wire::icmp::{self, Echo, HEADER, Version};
 
 use crate::args::Args;
 

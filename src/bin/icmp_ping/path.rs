@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use packets::icmp::Version;
 use socket2::SockRef;
 use socklab::endpoint::cause;
 use socklab::sys;
-use socklab::wire::icmp::Version;
 
 use crate::args::{Args, Interface};
 

@@ -8,12 +8,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use packets::icmp::{self, Body, Echo, Message, Version};
+use packets::icmp_error::{IcmpError, Problem};
+use packets::quoted::{Quoted, Transport};
 use socklab::clock::Arrival;
 use socklab::icmp_socket::Received;
 use socklab::probes::{Answer, Probes};
-use socklab::wire::icmp::{self, Body, Echo, Message, Version};
-use socklab::wire::icmp_error::{IcmpError, Problem};
-use socklab::wire::quoted::{Quoted, Transport};
 
 use crate::payload::Payload;
 

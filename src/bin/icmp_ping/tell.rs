@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
+use packets::icmp::{HEADER, Version};
+use packets::ipv4;
 use serde_json::json;
 use socklab::icmp_socket::{IcmpSocket, Kind, Received};
 use socklab::output::Colour;
 use socklab::probes::Answer;
 use socklab::report::{Event, Reporter};
-use socklab::wire::icmp::{HEADER, Version};
-use socklab::wire::ipv4;
 
 use crate::NAME;
 use crate::args::Args;

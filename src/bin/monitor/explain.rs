@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::SystemTime;
 
 use monitor::check::{Direction, Packet};
+use monitor::wire::{dns, ntp};
+use packets::explain::{Page, hex};
+use packets::field::Field;
+use packets::icmp::set_checksum;
 use serde_json::{Value, json};
-use socklab::explain::{Page, hex};
 use socklab::output::{self, Colour, Painter};
-use socklab::wire::field::Field;
-use socklab::wire::icmp::set_checksum;
-use socklab::wire::{dns, ntp};
 
 /// So many bytes of a field stand on a line; of a longer one the first are shown.
 const BYTES: usize = 8;

@@ -4,6 +4,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
+use packets::tcp_ping;
 use serde_json::{Value, json};
 use socklab::cli::show_duration;
 use socklab::clock;
@@ -11,9 +14,6 @@ use socklab::endpoint::cause;
 use socklab::output::{Colour, printable};
 use socklab::report::{Extra, Reporter, icmp_error_json, icmp_error_text};
 use socklab::stats::{Counts, Rtts};
-use socklab::wire::icmp::Version;
-use socklab::wire::icmp_error::Problem;
-use socklab::wire::tcp_ping;
 
 use crate::NAME;
 use crate::client::Args;

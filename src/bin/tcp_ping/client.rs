@@ -15,12 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use packets::icmp::Version;
+use packets::tcp_ping::{self, Received};
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock;
 use socklab::endpoint::{Endpoint, FamilyArgs, cause};
 use socklab::sys::{self, NotConnected};
-use socklab::wire::icmp::Version;
-use socklab::wire::tcp_ping::{self, Received};
 
 use crate::account::{Account, Fate, Pinged};
 

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use packets::icmp_error::Problem;
 use serde_json::json;
 use socklab::cli::{Rate, show_duration};
 use socklab::endpoint::cause;
@@ -16,7 +17,6 @@ use socklab::impair::{Fate, Impairment};
 use socklab::output::{self, Colour, Painter, printable};
 use socklab::stats::wilson;
 use socklab::tally::{Tally, verdict};
-use socklab::wire::icmp_error::Problem;
 
 use crate::NAME;
 

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use packets::tcp_ping::{self, LOST};
 use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::impair::{Fate, ImpairArgs, Impairment};
 use socklab::output;
 use socklab::reject::{self, RejectArgs, Rejecter};
 use socklab::sys;
-use socklab::wire::tcp_ping::{self, LOST};
 
 use crate::NAME;
 use crate::ledger::{End, Ledger};

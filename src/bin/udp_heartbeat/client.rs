@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use packets::heartbeat::{Answer, Beat};
 use serde_json::json;
 use socklab::cli::{self, LOOK_UP, show_duration};
 use socklab::clock::{self, Arrival};
@@ -13,7 +14,6 @@ use socklab::output::printable;
 use socklab::probes::{Answer as Fate, Probes};
 use socklab::report::{Event, Reporter};
 use socklab::sys;
-use socklab::wire::heartbeat::{Answer, Beat};
 
 use crate::NAME;
 use crate::watch::{Clocks, Watch};

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use packets::heartbeat::{Answer, Beat};
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP, Rate, show_duration};
 use socklab::clients::Clients;
@@ -15,7 +16,6 @@ use socklab::impair::{Fate, Fates, ImpairArgs, Impairment, Treatment};
 use socklab::output::{self, Colour, Painter, printable};
 use socklab::sequence::{Place, Sequence};
 use socklab::tally::{Summary, Tally};
-use socklab::wire::heartbeat::{Answer, Beat};
 
 use crate::NAME;
 

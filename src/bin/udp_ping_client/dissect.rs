@@ -2,11 +2,12 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
+use packets::explain::Page;
+use packets::{ipv4, udp};
 use socklab::capture::Capture;
 use socklab::endpoint::cause;
-use socklab::explain::{Explain, Page, Teller};
+use socklab::explain::{Explain, Teller};
 use socklab::report::Reporter;
-use socklab::wire::{ipv4, udp};
 
 use crate::spoil::{Spoiler, datagram};
 

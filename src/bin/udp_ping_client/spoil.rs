@@ -3,12 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
+use packets::explain::flip::{self, Flip};
+use packets::ping::Request;
+use packets::udp;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use socklab::clock;
 use socklab::endpoint::cause;
-use socklab::explain::flip::{self, Flip};
-use socklab::wire::ping::Request;
-use socklab::wire::udp;
 
 /// What is missing, and each mend.
 const NO_RAW_SOCKET: &str = "a datagram made by hand needs a raw socket, which is for root or \

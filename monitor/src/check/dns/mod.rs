@@ -7,10 +7,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::wire::dns::{self, Message, Name, Question, Rcode, RecordType};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use socklab::cli::show_duration;
-use socklab::wire::dns::{self, Message, Name, Question, Rcode, RecordType};
 
 use crate::outcome::{Deadline, Outcome};
 

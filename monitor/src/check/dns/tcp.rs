@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::wire::dns::{Message, for_tcp};
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
-use socklab::wire::dns::{Message, for_tcp};
 
 use crate::check::stream::Timed;
 use crate::check::{Packet, Watch};

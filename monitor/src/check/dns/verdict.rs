@@ -1,7 +1,7 @@
 //! What a reply, once it is ours, says of the server.
 
+use crate::wire::dns::{Data, Name, Outcome as Says, Rcode, Record};
 use serde_json::Value as Json;
-use socklab::wire::dns::{Data, Name, Outcome as Says, Rcode, Record};
 
 use super::{Dns, Reply};
 use crate::outcome::Outcome;

@@ -4,15 +4,15 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use packets::icmp::{Body, Echo, Message, Version};
+use packets::icmp_error::Problem;
+use packets::quoted::{Quoted, Transport};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
 use socklab::icmp_socket::{IcmpSocket, Kind};
 use socklab::sys;
-use socklab::wire::icmp::{Body, Echo, Message, Version};
-use socklab::wire::icmp_error::Problem;
-use socklab::wire::quoted::{Quoted, Transport};
 
 use crate::check::udp::unsendable;
 use crate::check::{Direction, Packet, Watch};

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::wire::ntp::Packet;
 use socklab::cli::show_duration;
-use socklab::wire::ntp::Packet;
 
 /// The shortest wait after RATE: NTP's usual shortest polling interval, 2^6 s.
 const LEAST: Duration = Duration::from_secs(64);

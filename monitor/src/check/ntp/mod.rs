@@ -9,11 +9,11 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use crate::wire::ntp::{Judgement, Packet, Timestamp, delay, offset, packet};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use socklab::clock::Arrival;
 use socklab::sys;
-use socklab::wire::ntp::{Judgement, Packet, Timestamp, delay, offset, packet};
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::wire::ntp::{Judgement, Timestamp};
 use jiff::Timestamp as Stamp;
 use socklab::cli::show_duration;
-use socklab::wire::ntp::{Judgement, Timestamp};
 
 use super::{Findings, Ntp, Sample, kiss};
 use crate::outcome::{Deadline, Outcome};

@@ -1,8 +1,8 @@
 //! The fields of ICMP messages: echoes and errors.
 
 use super::field::Field;
-use crate::wire::icmp::{Body, Echo, HEADER, Message, Version};
-use crate::wire::icmp_error::IcmpError;
+use crate::icmp::{Body, Echo, HEADER, Message, Version};
+use crate::icmp_error::IcmpError;
 
 /// The title of a message's header.
 pub(super) fn title(version: Version, message: &Message) -> String {

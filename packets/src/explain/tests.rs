@@ -1,11 +1,11 @@
 //! Whole pages: one to be read, and many to be counted.
 
 use super::*;
-use crate::wire::icmp::{self, Echo, Version};
-use crate::wire::icmp_error::{IcmpError, Problem};
-use crate::wire::ipv4::{ICMP, UDP};
-use crate::wire::ipv6::ICMPV6;
-use crate::wire::{ipv4, ipv6, udp};
+use crate::icmp::{self, Echo, Version};
+use crate::icmp_error::{IcmpError, Problem};
+use crate::ipv4::{ICMP, UDP};
+use crate::ipv6::ICMPV6;
+use crate::{ipv4, ipv6, udp};
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,6 +1,6 @@
 //! A million random and mutated packets through each parser, without a panic.
 
-#[path = "../fuzz/parsers.rs"]
+#[path = "../../fuzz/parsers.rs"]
 mod parsers;
 
 use std::{panic, thread};

@@ -2,8 +2,8 @@
 
 use super::hex::{WIDTH, wrap};
 use super::sum::{Origin, Step, Sum, Verdict};
-use crate::output::{Colour, Painter};
-use crate::wire::checksum::add;
+use crate::checksum::add;
+use crate::paint::{Colour, Painter};
 
 impl Sum {
     /// The sum as a page shows it: a heading, a table, and what follows.

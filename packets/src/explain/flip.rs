@@ -13,7 +13,7 @@ use super::hex::character;
 use super::judge::{self, Spoilt};
 use super::page::{Page, Part};
 use super::table::indented;
-use crate::output::{Colour, Painter};
+use crate::paint::{Colour, Painter};
 
 /// A packet with one wrong bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,9 +142,9 @@ fn said(packet: &[u8], field: Option<&Field>, bit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::icmp::{self, Version};
-    use crate::wire::udp as wire_udp;
-    use crate::wire::udp::Header;
+    use crate::icmp::{self, Version};
+    use crate::udp as wire_udp;
+    use crate::udp::Header;
     use proptest::prelude::*;
 
     const A: &str = "10.0.0.1:40000";

@@ -31,7 +31,7 @@ const PADDING: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
 pub struct Request<'a> {
     pub seq: u64,
     /// Any stamp without a letter that upper-casing would change, such as
-    /// [`crate::clock::stamp`]'s.
+    /// `socklab::clock::stamp`'s.
     pub time: &'a str,
     /// The whole message's length in bytes. The message is longer where seq
     /// and time alone take more.

@@ -9,7 +9,7 @@ use super::field::{Field, dump};
 use super::hex::{WIDTH, hex, plain_dump, wrap};
 use super::sum::{Cover, Sum};
 use super::table::indented;
-use crate::output::{Colour, Painter};
+use crate::paint::{Colour, Painter};
 
 /// So many lines of a payload are shown, sixteen bytes each.
 const PAYLOAD_LINES: usize = 8;

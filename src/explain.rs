@@ -1,10 +1,10 @@
 //! --explain as every program has it: which packets get a page, and the page as text or as JSON.
 
 use clap::ValueEnum;
+use packets::explain::Page;
+use packets::explain::flip::Flip;
 use serde_json::{Value, json};
 
-use super::Page;
-use super::flip::Flip;
 use crate::output::Painter;
 use crate::report::Reporter;
 

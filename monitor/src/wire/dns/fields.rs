@@ -9,7 +9,7 @@ use super::message::Question;
 use super::name::Name;
 use super::reader::Reader;
 use super::record::RawRecord;
-use crate::wire::field::Field;
+use packets::field::Field;
 
 /// The fields of a message in order, and what is wrong where they end early.
 pub fn fields(message: &[u8]) -> (Vec<Field>, Option<Error>) {
@@ -175,5 +175,25 @@ mod tests {
         let (fields, error) = fields(&bytes);
         assert_eq!(error.map(|error| error.offset), Some(40));
         assert_eq!(fields.last().unwrap().name, "answer 1 RDLENGTH");
+    }
+
+    #[test]
+    fn a_dns_query_is_set_field_by_field() {
+        let query = [0xe6, 0x57, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, b'w', b'e', b'b', 0, 0, 1, 0, 1];
+        let (fields, error) = fields(&query);
+        assert_eq!(error, None);
+        let fields: Vec<packets::explain::Field> =
+            fields.into_iter().map(packets::explain::Field::from).collect();
+        let text =
+            packets::explain::dump(&query, &fields, packets::paint::Painter::plain()).join("\n");
+        let name = "
+  000c  03 77 65 62  question 1 name    web.
+  0010  00
+  0011  00 01        question 1 type    1 A";
+        assert!(text.contains(name), "{text}");
+        let flags = "
+  0002  01           QR                 0: a query
+                     opcode             0 QUERY";
+        assert!(text.contains(flags), "{text}");
     }
 }

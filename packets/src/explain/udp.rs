@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::field::Field;
 use super::page::Way;
-use crate::wire::checksum::{pseudo_header_v4, pseudo_header_v6, words};
-use crate::wire::udp::{HEADER, Header};
+use crate::checksum::{pseudo_header_v4, pseudo_header_v6, words};
+use crate::udp::{HEADER, Header};
 
 /// The fields of a header that begins at byte `start` of the packet.
 pub(super) fn fields(header: &Header, start: usize, summed: bool) -> Vec<Field> {

@@ -9,10 +9,10 @@ use super::names::protocol_name;
 use super::page::{Page, Way, count};
 use super::sum::Cover;
 use super::{icmp, udp};
-use crate::wire::icmp::{self as wire_icmp, Body, Message, Version};
-use crate::wire::ipv4::{self, ICMP, UDP};
-use crate::wire::ipv6::{self, ICMPV6};
-use crate::wire::udp as wire_udp;
+use crate::icmp::{self as wire_icmp, Body, Message, Version};
+use crate::ipv4::{self, ICMP, UDP};
+use crate::ipv6::{self, ICMPV6};
+use crate::udp as wire_udp;
 
 /// What is done about a packet's checksum.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::names::{congestion, protocol_name};
-use crate::wire::ipv6::Header;
+use crate::ipv6::Header;
 
 /// The fields of a header that begins at byte `start` of the packet.
 pub(super) fn fields(header: &Header, start: usize) -> Vec<Field> {

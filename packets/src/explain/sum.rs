@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::hex::character;
-use crate::wire::checksum::{self, add};
+use crate::checksum::{self, add};
 
 /// Where more words than this stand behind the header, those in the middle
 /// are shown as a subtotal.
@@ -157,7 +157,7 @@ impl Sum {
 mod tests {
     use super::super::hex::WIDTH;
     use super::*;
-    use crate::output::Painter;
+    use crate::paint::Painter;
     use proptest::prelude::*;
 
     fn cover(packet: &[u8]) -> Cover<'_> {

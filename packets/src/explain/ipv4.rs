@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::names::{congestion, protocol_name};
-use crate::wire::ipv4::{HEADER, Header};
+use crate::ipv4::{HEADER, Header};
 
 /// The fields of a header that begins at byte `start` of the packet. The
 /// reserved bit, which the codec does not keep, is given beside it.

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::wire::icmp::Version;
-use crate::wire::{icmp, udp};
+use crate::icmp::Version;
+use crate::{icmp, udp};
 
 /// A packet with one wrong bit: its bytes, the field that the bit is in, and
 /// what that said and says.

@@ -24,7 +24,6 @@ mod names;
 mod page;
 mod sum;
 mod table;
-mod tell;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -33,9 +32,8 @@ pub use field::{Field, dump};
 pub use hex::{WIDTH, hex, plain_dump, wrap};
 pub use page::{Page, Part};
 pub use sum::{Origin, Step, Sum, Verdict};
-pub use tell::{Explain, Teller};
 
-use crate::output::Painter;
+use crate::paint::Painter;
 
 /// The page of a packet from its IP header on, of either version: its headers,
 /// the packet that an ICMP error quotes, the payload, and every checksum. No

@@ -37,10 +37,6 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The first `needed` bytes, if there are as many.
-pub(super) fn header<'a>(
-    packet: &'a [u8],
-    what: &'static str,
-    needed: usize,
-) -> Result<&'a [u8], Error> {
+pub fn header<'a>(packet: &'a [u8], what: &'static str, needed: usize) -> Result<&'a [u8], Error> {
     packet.get(..needed).ok_or(Error::TooShort { what, needed, found: packet.len() })
 }

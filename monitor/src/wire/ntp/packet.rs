@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::time::Timestamp;
-use crate::wire::error::{Error, header};
+use packets::error::{Error, header};
 
 /// The packet's length in bytes. Extensions and a signature may follow.
 pub const LENGTH: usize = 48;

@@ -18,7 +18,7 @@
 pub const LOST: &[u8] = b"LOST";
 
 /// A request as bytes. `time` is a stamp without a letter that upper-casing
-/// would change, such as [`crate::clock::stamp`]'s.
+/// would change, such as `socklab::clock::stamp`'s.
 pub fn request(seq: u64, time: &str) -> Vec<u8> {
     format!("ping {seq} {time}").into_bytes()
 }

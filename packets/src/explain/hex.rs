@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::output::{Colour, Painter};
+use crate::paint::{Colour, Painter};
 
 /// No line of a page is longer.
 pub const WIDTH: usize = 80;

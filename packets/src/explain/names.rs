@@ -1,7 +1,7 @@
 //! The names of numbers that both versions of IP have.
 
-use crate::wire::ipv4::{ICMP, TCP, UDP};
-use crate::wire::ipv6::ICMPV6;
+use crate::ipv4::{ICMP, TCP, UDP};
+use crate::ipv6::ICMPV6;
 
 /// ECN (RFC 3168), the lower two bits.
 pub(super) fn congestion(type_of_service: u8) -> &'static str {

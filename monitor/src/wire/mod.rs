@@ -1,0 +1,4 @@
+//! Packet formats that only the monitor speaks. They travel in UDP, DNS over TCP too. No file here touches a socket.
+
+pub mod dns;
+pub mod ntp;
