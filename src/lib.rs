@@ -63,3 +63,7 @@ pub mod stats;
 pub mod sys;
 pub mod tally;
 pub mod trace;
+
+#[cfg(test)]
+#[path = "../tests/common/hostile.rs"]
+mod hostile;

@@ -28,16 +28,100 @@ pub fn bytes(bytes: &[u8]) {
     }
 }
 
-/// Writes `who: what` to stderr, on one line. If stderr is gone as well there
-/// is no place left to say so.
+/// Writes `who: what` to stderr, on one line, whatever a peer or a file put
+/// into it. If stderr is gone as well there is no place left to say so.
 pub fn complain(who: &str, what: &str) {
-    let _ = io::stderr().write_all(format!("{who}: {what}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{who}: {}\n", harmless(what)).as_bytes());
 }
 
-/// Shows a packet's bytes in quotes, so that whatever they are they cannot
-/// move the cursor, change the colours or forge a line: control characters
-/// and invisible ones are escaped as in Rust (`\n`, `\u{1b}`), bytes that are
-/// not UTF-8 as `\xff`. At most `most` characters are shown.
+/// Appends a character, or what is written for it: the one place that decides
+/// which characters a terminal may be given as they are.
+///
+/// Escaped as in Rust (`\n`, `\u{1b}`) are the control characters (C0, DEL and
+/// C1), the ends of lines and paragraphs, those that turn the direction of
+/// writing, and all that cannot be seen: spaces but for the common one, zero
+/// width, combining marks, fillers.
+fn push_harmless(text: &mut String, c: char) {
+    match c {
+        // Visible, and meant.
+        '"' | '\'' | '\\' => text.push(c),
+        // Letters and a symbol to Unicode, and blank: Hangul's fillers, and Braille without a dot.
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => {
+            text.extend(c.escape_unicode());
+        }
+        _ => text.extend(c.escape_debug()),
+    }
+}
+
+/// Anybody's text as one line that can neither move the cursor nor change
+/// colours, and reads in the order of its characters. Harmless text stays as it is.
+///
+/// ```
+/// use socklab::output::harmless;
+/// assert_eq!(harmless("it's \"up\"\n\x1b[2J"), r#"it's "up"\n\u{1b}[2J"#);
+/// ```
+pub fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    text.chars().for_each(|c| push_harmless(&mut shown, c));
+    shown
+}
+
+/// As [`harmless`], but of a text longer than `most` characters the beginning alone, and `...`.
+pub fn harmless_up_to(most: usize, text: &str) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => harmless(&text[..end]) + "...",
+        None => harmless(text),
+    }
+}
+
+/// JSON for a terminal: the same values, with every character that
+/// [`harmless`] would escape written as `\u001b`. JSON itself demands that
+/// only of C0.
+pub fn harmless_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    let mut escaped = String::new();
+    for c in json.chars() {
+        escaped.clear();
+        push_harmless(&mut escaped, c);
+        if escaped.chars().eq([c]) {
+            shown.push(c);
+        } else {
+            // Beyond 16 bits, JSON writes two halves.
+            for half in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{half:04x}");
+            }
+        }
+    }
+    shown
+}
+
+/// Bytes on a terminal: text, tabs and ends of lines as they are, and the rest
+/// escaped, as [`harmless`] does; bytes that are not UTF-8 as `\xff`. A
+/// character that the end cuts off is left in the second value.
+pub fn harmless_bytes(bytes: &[u8]) -> (String, &[u8]) {
+    let mut text = String::new();
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' | '\t' => text.push(c),
+                _ => push_harmless(&mut text, c),
+            }
+        }
+        let invalid = chunk.invalid();
+        let unfinished =
+            std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+        if unfinished && chunks.peek().is_none() {
+            return (text, invalid);
+        }
+        invalid.iter().for_each(|byte| push_byte(&mut text, *byte));
+    }
+    (text, &[])
+}
+
+/// Shows a packet's bytes in quotes, escaped as [`harmless`] does, quotes and
+/// backslashes too; bytes that are not UTF-8 as `\xff`. At most `most`
+/// characters are shown.
 ///
 /// ```
 /// use socklab::output::printable;
@@ -58,11 +142,10 @@ pub fn printable(bytes: &[u8], most: usize) -> String {
                 break 'chunks;
             }
             shown += 1;
-            if c == '\'' {
-                text.push(c);
-            } else {
-                text.extend(c.escape_debug());
+            if ['"', '\\'].contains(&c) {
+                text.push('\\');
             }
+            push_harmless(&mut text, c);
         }
         for byte in chunk.invalid() {
             if shown == most {
@@ -70,8 +153,7 @@ pub fn printable(bytes: &[u8], most: usize) -> String {
                 break 'chunks;
             }
             shown += 1;
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\x{byte:02x}");
+            push_byte(&mut text, *byte);
         }
     }
     text.push('"');
@@ -81,9 +163,15 @@ pub fn printable(bytes: &[u8], most: usize) -> String {
     text
 }
 
+fn push_byte(text: &mut String, byte: u8) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\\x{byte:02x}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::{hostile, is_harmful};
     use proptest::prelude::*;
 
     #[test]
@@ -94,12 +182,44 @@ mod tests {
         assert_eq!(printable(b"", 60), "\"\"");
     }
 
+    #[test]
+    fn every_character_is_looked_at_wherever_it_stands() {
+        // Longer than any cut, and as long as its quoted beginning would be.
+        let text = format!("\x1b[2J{}", "A".repeat(204));
+        assert_eq!(harmless(&text), format!("\\u{{1b}}[2J{}", "A".repeat(204)));
+        for c in ('\0'..=char::MAX).filter(|c| is_harmful(*c)) {
+            assert!(harmless(&c.to_string()).is_ascii(), "{c:?}");
+        }
+        for text in ["plain, it's \"so\" \\ here", "h\u{e9} \u{20ac} \u{4e2d}\u{6587}"] {
+            assert_eq!(harmless(text), text);
+            assert_eq!(harmless_json(text), text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_text_has_anything_harmful_left(text in hostile()) {
+            let shown = harmless(&text);
+            prop_assert!(!shown.chars().any(is_harmful), "{shown:?}");
+            prop_assert_eq!(harmless(&shown), &*shown);
+        }
+
+        #[test]
+        fn json_stays_the_same_json(key in hostile(), value in hostile()) {
+            let json = serde_json::json!({ key: [value] });
+            let shown = harmless_json(&json.to_string());
+            prop_assert!(!shown.chars().any(is_harmful), "{shown:?}");
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+        }
+
         #[test]
         fn nothing_that_a_packet_holds_reaches_the_terminal_raw(bytes: Vec<u8>, most in 0usize..80) {
             let shown = printable(&bytes, most);
-            prop_assert!(!shown.chars().any(|c| c.is_control()));
+            prop_assert!(!shown.chars().any(is_harmful));
             prop_assert!(shown.starts_with('"'));
+            let (shown, rest) = harmless_bytes(&bytes);
+            prop_assert!(!shown.chars().any(|c| is_harmful(c) && !['\n', '\t'].contains(&c)));
+            prop_assert!(rest.len() < 4);
         }
     }
 }

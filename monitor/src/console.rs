@@ -4,6 +4,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use socklab::output::harmless;
+
 use crate::printer::{AtPrompt, Printer};
 use crate::prompt::Prompt;
 use crate::runner::Message;
@@ -151,7 +153,7 @@ impl Console {
                         let Ok(text) = replied.recv() else { break };
                         printer.line(text);
                     }
-                    Err(why) => printer.line(why),
+                    Err(why) => printer.line(harmless(&why)),
                 }
                 // The reply stands before the next prompt.
                 printer.flush();

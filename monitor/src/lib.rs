@@ -64,3 +64,7 @@ pub mod uptime;
 pub mod verdict;
 pub mod watch;
 pub mod wire;
+
+#[cfg(test)]
+#[path = "../../tests/common/hostile.rs"]
+mod hostile;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value};
+use socklab::output::harmless_up_to;
 
 use crate::verdict::Verdict;
 
@@ -63,7 +64,7 @@ impl Outcome {
     /// log, and not too long: what stands in it may come from anybody.
     #[must_use]
     pub fn harmless(mut self) -> Outcome {
-        self.reason = harmless(&self.reason);
+        self.reason = harmless_up_to(LONGEST, &self.reason);
         for value in self.detail.values_mut() {
             make_harmless(value);
         }
@@ -73,26 +74,11 @@ impl Outcome {
 
 fn make_harmless(value: &mut Value) {
     match value {
-        Value::String(text) => *text = harmless(text),
+        Value::String(text) => *text = harmless_up_to(LONGEST, text),
         Value::Array(list) => list.iter_mut().for_each(make_harmless),
+        Value::Object(object) => object.values_mut().for_each(make_harmless),
         _ => {}
     }
-}
-
-fn harmless(text: &str) -> String {
-    let mut shown = String::new();
-    for (place, letter) in text.chars().enumerate() {
-        if place == LONGEST {
-            shown.push_str("...");
-            break;
-        }
-        match letter {
-            // What these escape is visible, and meant.
-            '"' | '\'' | '\\' => shown.push(letter),
-            letter => shown.extend(letter.escape_debug()),
-        }
-    }
-    shown
 }
 
 /// The end of the time that a check may take: for all of it, looking up the

@@ -53,9 +53,9 @@ impl Printer {
         self.put(Line::Out(text));
     }
 
-    /// A line for stderr.
+    /// A line for stderr, whatever a peer or a file put into it.
     pub fn complain(&self, who: &'static str, what: String) {
-        self.put(Line::Complaint(who, what));
+        self.put(Line::Complaint(who, output::harmless(&what)));
     }
 
     /// Waits until all lines so far are written, but not for long.

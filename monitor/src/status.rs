@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::tell::{Teller, colour, harmless, local, ms, span};
+use socklab::output::harmless;
+
+use crate::tell::{Teller, colour, local, ms, span};
 use crate::uptime::{Moment, Share};
 use crate::watch::{Now, Watch, Watched};
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use socklab::clock;
-use socklab::output::{Colour, Painter};
+use socklab::output::{Colour, Painter, harmless, harmless_json};
 
 use crate::verdict::Verdict;
 use crate::watch::{Event, NotRun, What};
@@ -50,7 +50,9 @@ impl Teller {
             }
             What::Change { .. } | What::Path { .. } => !self.quiet,
         };
-        wanted.then(|| if self.json { json(event).to_string() } else { self.text(event) })
+        wanted.then(|| {
+            if self.json { harmless_json(&json(event).to_string()) } else { self.text(event) }
+        })
     }
 
     fn text(&self, event: &Event) -> String {
@@ -193,19 +195,6 @@ pub fn span(time: Duration) -> String {
         3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
-}
-
-/// Text of anybody's as one line that cannot move the cursor or change the
-/// colours: what is not printable is escaped as in Rust.
-pub fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' | '\'' | '\\' => shown.push(c),
-            _ => shown.extend(c.escape_debug()),
-        }
-    }
-    shown
 }
 
 fn hops(path: &Value) -> String {

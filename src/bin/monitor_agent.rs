@@ -26,14 +26,14 @@ use monitor::agent::keep::Keep;
 use monitor::agent::link::{Change, Link, PORT};
 use monitor::agent::work::{Order, Results, Work};
 use monitor::guard::lock;
-use monitor::manager::tell::safe;
+use monitor::manager::tell::said;
 use monitor::proof::{self, Token};
 use monitor::protocol::{Config, ConfigAck, MOST_TASKS};
 use monitor::{atomic, pool, tls};
 use serde_json::json;
 use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, cause};
-use socklab::output::{self, Colour, Painter};
+use socklab::output::{self, Colour, Painter, harmless_json};
 
 const NAME: &str = "monitor_agent";
 
@@ -164,7 +164,7 @@ struct Log {
 impl Log {
     fn say(self, colour: Option<Colour>, text: &str, event: &serde_json::Value) {
         output::line(&match (self.json, colour) {
-            (true, _) => event.to_string(),
+            (true, _) => harmless_json(&event.to_string()),
             (false, Some(colour)) => self.painter.paint(colour, text),
             (false, None) => text.to_string(),
         });
@@ -199,7 +199,7 @@ impl Log {
                 self.say(Some(Colour::Green), &text, &event);
             }
             Change::Away { reason } => {
-                let text = format!("no manager: {}; going on, and trying again", safe(reason));
+                let text = format!("no manager: {}; going on, and trying again", said(reason));
                 let event = json!({"event": "away", "reason": reason});
                 self.say(Some(Colour::Yellow), &text, &event);
             }
@@ -220,7 +220,7 @@ impl Log {
         self.say(None, &text, &event);
         for task in ack.tasks.iter().filter(|task| !task.accepted) {
             let reason = task.reason.as_deref().unwrap_or("");
-            let text = format!("task {} refused: {}", safe(&task.task), safe(reason));
+            let text = format!("task {} refused: {}", said(&task.task), said(reason));
             let event = json!({"event": "refused", "task": task.task, "reason": reason});
             self.say(Some(Colour::Yellow), &text, &event);
         }

@@ -38,7 +38,7 @@ use monitor::{scrape, tls};
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
-use socklab::output::Painter;
+use socklab::output::{Painter, harmless_json};
 use socklab::sys::{self, TerminalMode};
 
 const NAME: &str = "monitor_manager";
@@ -223,7 +223,7 @@ fn start(args: &Args, address: SocketAddr, scraped: Option<&TcpListener>) -> Str
             "token": token,
             "tls": tls,
         });
-        return event.to_string();
+        return harmless_json(&event.to_string());
     }
     let mut text = format!("{NAME}: listening on {address}");
     text += if tls { " with TLS" } else { "" };
@@ -265,7 +265,7 @@ impl Teller {
             return;
         }
         if self.json {
-            return printer.line(notice.json().to_string());
+            return printer.line(harmless_json(&notice.json().to_string()));
         }
         let (colour, text) = notice.text();
         // What is out of order stands out, also without colour.

@@ -31,24 +31,8 @@ impl Screen {
 
     fn harmless(&mut self, piece: &[u8]) -> String {
         let bytes = [&self.rest, piece].concat();
-        let mut text = String::new();
-        self.rest.clear();
-        let mut chunks = bytes.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\n' | '\t' | '"' | '\'' | '\\' => text.push(c),
-                    _ => text.extend(c.escape_debug()),
-                }
-            }
-            let unfinished = std::str::from_utf8(chunk.invalid())
-                .is_err_and(|error| error.error_len().is_none());
-            if unfinished && chunks.peek().is_none() {
-                self.rest = chunk.invalid().to_vec();
-            } else {
-                chunk.invalid().iter().for_each(|byte| text += &format!("\\x{byte:02x}"));
-            }
-        }
+        let (text, rest) = output::harmless_bytes(&bytes);
+        self.rest = rest.to_vec();
         text
     }
 }

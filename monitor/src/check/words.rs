@@ -4,6 +4,8 @@
 //! `\"`, `\\`, `\n`, `\r`, `\t`, `\0`, `\u{1b}`; in single quotes everything is as it
 //! stands. Outside of quotes a backslash is one.
 
+use socklab::output::harmless;
+
 /// A word, and whether it began with a quote: then it is no `name=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
@@ -76,27 +78,14 @@ fn escaped(letters: &mut impl Iterator<Item = char>) -> Result<char, String> {
 
 /// The text as one word, in quotes where it needs them.
 pub fn word(text: &str) -> String {
-    let plain = |letter: char| !letter.is_whitespace() && !letter.is_control();
-    if !text.is_empty() && text.chars().all(plain) && !text.contains(['"', '\'']) {
-        return text.to_string();
-    }
-    quoted(text)
+    let plain = !text.is_empty() && !text.contains([' ', '"', '\'']) && harmless(text) == text;
+    if plain { text.to_string() } else { quoted(text) }
 }
 
-/// The text as one word, in quotes whether it needs them or not.
+/// The text as one word, in quotes whether it needs them or not; what a
+/// terminal must not be given is escaped.
 pub fn quoted(text: &str) -> String {
-    let mut word = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => word.extend(['\\', letter]),
-            '\n' => word += "\\n",
-            '\r' => word += "\\r",
-            '\t' => word += "\\t",
-            letter if letter.is_control() => word += &format!("\\u{{{:x}}}", u32::from(letter)),
-            letter => word.push(letter),
-        }
-    }
-    word + "\""
+    format!("\"{}\"", harmless(&text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use socklab::endpoint::cause;
+use socklab::output::harmless;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -93,7 +94,7 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         .iter()
         .map(|error| Problem {
             line: error.span().map_or(1, |span| reader.line(&span)),
-            what: error.message().lines().collect::<Vec<_>>().join(", "),
+            what: harmless(&error.message().lines().collect::<Vec<_>>().join(", ")),
         })
         .collect();
     // In one line the second is mostly a consequence of the first.
@@ -123,7 +124,8 @@ impl Reader<'_> {
 
     fn note(&mut self, span: &Span, what: impl Into<String>) {
         let line = self.line(span);
-        self.problems.push(Problem { line, what: what.into() });
+        // Names and values stand in it as the file has them.
+        self.problems.push(Problem { line, what: harmless(&what.into()) });
     }
 
     fn config(&mut self, table: &Entries) -> Config {

@@ -7,7 +7,7 @@ use socklab::cli::show_duration;
 
 use super::live::{Live, Presence};
 use super::service::Manager;
-use super::tell::safe;
+use super::tell::said;
 use crate::protocol::Task;
 
 /// The commands, with their usage and what they do, as `help` shows them.
@@ -150,7 +150,7 @@ fn view(manager: &Manager, id: u64) -> Result<Vec<String>, String> {
         if live.is_none() && !data.agents.contains_key(&id) {
             return Err(format!("there is no agent {id}"));
         }
-        let name = data.agents.get(&id).and_then(|agent| agent.name.as_deref()).map(safe);
+        let name = data.agents.get(&id).and_then(|agent| agent.name.as_deref()).map(said);
         let name = name.map_or(String::new(), |name| format!(" {name}"));
         let confirmed = live.and_then(|live| live.confirmed_rev);
         let pending = if confirmed == Some(config.rev) { "confirmed" } else { "pending" };
@@ -173,10 +173,10 @@ fn view_task(task: &Task, live: Option<&Live>, confirmed: bool) -> String {
     let answer = match answer {
         None => "pending".to_string(),
         Some(answer) if answer.accepted => "confirmed".to_string(),
-        Some(answer) => format!("refused: {}", safe(answer.reason.as_deref().unwrap_or(""))),
+        Some(answer) => format!("refused: {}", said(answer.reason.as_deref().unwrap_or(""))),
     };
     let every = show_duration(Duration::from_millis(task.interval_ms));
-    format!("  {:>3}  {:36} every {every:6} {answer}", task.task, safe(&task.check))
+    format!("  {:>3}  {:36} every {every:6} {answer}", task.task, said(&task.check))
 }
 
 fn add(manager: &Manager, grammar: Grammar, id: u64, typed: &str) -> Result<Vec<String>, String> {
@@ -190,7 +190,7 @@ fn add(manager: &Manager, grammar: Grammar, id: u64, typed: &str) -> Result<Vec<
 
 fn remove(manager: &Manager, id: u64, service: &str) -> Result<Vec<String>, String> {
     let check = manager.remove(id, service)?;
-    Ok(vec![format!("agent {id}: removed {}", safe(&check))])
+    Ok(vec![format!("agent {id}: removed {}", said(&check))])
 }
 
 fn queue(manager: &Manager, id: u64) -> Result<Vec<String>, String> {
@@ -205,7 +205,7 @@ fn queue(manager: &Manager, id: u64) -> Result<Vec<String>, String> {
             None => return Err(format!("there is no agent {id}")),
         };
         let count = count.unwrap_or_default();
-        let boot = live.boot_id.as_deref().map_or("none".to_string(), safe);
+        let boot = live.boot_id.as_deref().map_or("none".to_string(), said);
         let confirmed = live.confirmed_rev.map_or("none".to_string(), |rev| rev.to_string());
         let mut lines = vec![
             format!("agent {id}: {}", presence(live)),
@@ -217,9 +217,9 @@ fn queue(manager: &Manager, id: u64) -> Result<Vec<String>, String> {
         ];
         for task in &config.tasks {
             let last = live.last.get(&task.task).map_or("no result yet".to_string(), |report| {
-                format!("{} at {}: {}", safe(&report.verdict), safe(&report.started_at), safe(&report.reason))
+                format!("{} at {}: {}", said(&report.verdict), said(&report.started_at), said(&report.reason))
             });
-            lines.push(format!("  {:>3}  {:36} {last}", task.task, safe(&task.check)));
+            lines.push(format!("  {:>3}  {:36} {last}", task.task, said(&task.check)));
         }
         Ok(lines)
     })
@@ -278,10 +278,10 @@ fn results(manager: &Manager, id: u64, most: usize) -> Result<Vec<String>, Strin
                 Entry::Result(report) => format!(
                     "{:>8}  {}  task {:3}  {:10}  {}  {:.1} ms",
                     report.seq,
-                    safe(&report.started_at),
-                    safe(&report.task),
-                    safe(&report.verdict),
-                    safe(&report.reason),
+                    said(&report.started_at),
+                    said(&report.task),
+                    said(&report.verdict),
+                    said(&report.reason),
                     report.duration_us as f64 / 1e3
                 ),
                 Entry::Dropped(dropped) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use socklab::cli::show_duration;
-use socklab::output::{Colour, printable};
+use socklab::output::{Colour, harmless_up_to};
 
 use crate::protocol::{Dropped, Report, TaskAck};
 
@@ -79,7 +79,7 @@ impl Notice {
     pub fn text(&self) -> (Option<Colour>, String) {
         match self {
             Notice::Connected { agent, address, name } => {
-                let name = name.as_ref().map_or(String::new(), |name| format!(" {}", safe(name)));
+                let name = name.as_ref().map_or(String::new(), |name| format!(" {}", said(name)));
                 (Some(Colour::Green), format!("agent {agent}{name} connected from {address}"))
             }
             Notice::Reconnected { agent, address, after } => {
@@ -98,7 +98,7 @@ impl Notice {
                 (Some(Colour::Yellow), text)
             }
             Notice::Lost { agent, reason } => {
-                (Some(Colour::Red), format!("agent {agent} lost: {}", safe(reason)))
+                (Some(Colour::Red), format!("agent {agent} lost: {}", said(reason)))
             }
             Notice::Silent { agent, after } => {
                 let after = show_duration(Duration::from_secs(after.as_secs()));
@@ -120,10 +120,10 @@ impl Notice {
                 let took = report.duration_us as f64 / 1e3;
                 let text = format!(
                     "{}  agent {agent}{address}  {:10}  {}  {}  {took:.1} ms",
-                    safe(&report.started_at),
-                    safe(&report.verdict),
-                    safe(check),
-                    safe(&report.reason),
+                    said(&report.started_at),
+                    said(&report.verdict),
+                    said(check),
+                    said(&report.reason),
                 );
                 (colour, text)
             }
@@ -143,7 +143,7 @@ impl Notice {
                     .iter()
                     .map(|task| {
                         let reason = task.reason.as_deref().unwrap_or("no reason given");
-                        format!("task {}: {}", safe(&task.task), safe(reason))
+                        format!("task {}: {}", said(&task.task), said(reason))
                     })
                     .collect();
                 let text =
@@ -151,11 +151,11 @@ impl Notice {
                 (Some(Colour::Red), text)
             }
             Notice::Refused { address, reason } => {
-                (Some(Colour::Yellow), format!("{address} not let in: {}", safe(reason)))
+                (Some(Colour::Yellow), format!("{address} not let in: {}", said(reason)))
             }
             Notice::NotStored { why } => (
                 Some(Colour::Red),
-                format!("a result could not be stored: {why}; it will come again"),
+                format!("a result could not be stored: {}; it will come again", said(why)),
             ),
         }
     }
@@ -208,55 +208,64 @@ impl Notice {
     }
 }
 
-/// A peer's text without anything that could move a cursor; short text that
-/// has nothing of the kind stays as it is.
-pub fn safe(text: &str) -> String {
-    let quoted = printable(text.as_bytes(), 200);
-    let plain = quoted.len() == text.len() + 2;
-    if plain { text.to_string() } else { quoted }
+/// The longest text of a peer's that is shown, in characters.
+const LONGEST: usize = 200;
+
+/// A peer's text as a person is shown it: harmless, and not too long.
+pub fn said(text: &str) -> String {
+    harmless_up_to(LONGEST, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::{hostile, is_harmful};
+    use proptest::prelude::*;
 
-    #[test]
-    fn nothing_that_a_peer_says_reaches_the_terminal_raw() {
-        let evil = "\u{1b}[2Jup\r\n\u{202e}";
+    /// Every notice that has a peer's text in it, with this one.
+    fn notices(evil: &str) -> Vec<Notice> {
         let report = Report {
-            boot_id: "b".into(),
+            boot_id: evil.into(),
             seq: 1,
-            task: "1".into(),
+            task: evil.into(),
             rev: 1,
             started_at: evil.into(),
             duration_us: 1,
             verdict: evil.into(),
             reason: evil.into(),
-            detail: serde_json::Map::new(),
+            detail: serde_json::Map::from_iter([(evil.to_string(), evil.into())]),
         };
         let refused = TaskAck { task: evil.into(), accepted: false, reason: Some(evil.into()) };
         let address: SocketAddr = "127.0.0.1:1".parse().unwrap();
-        for notice in [
+        let dropped = Dropped { boot_id: evil.into(), first: 1, last: 2 };
+        let (check, report) = (evil.into(), Box::new(report));
+        vec![
             Notice::Connected { agent: 1, address, name: Some(evil.into()) },
             Notice::Lost { agent: 1, reason: evil.into() },
-            Notice::Result {
-                agent: 1,
-                address: None,
-                check: evil.into(),
-                report: Box::new(report),
-            },
+            Notice::Result { agent: 1, address: None, check, report },
+            Notice::Dropped { agent: 1, dropped },
             Notice::Configured { agent: 1, rev: 1, tasks: 1, refused: vec![refused] },
             Notice::Refused { address, reason: evil.into() },
-        ] {
-            let (_, text) = notice.text();
-            assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
-            assert!(!notice.json().to_string().chars().any(char::is_control));
+            Notice::NotStored { why: evil.into() },
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_peer_says_reaches_the_terminal_raw(evil in hostile()) {
+            for notice in notices(&evil) {
+                let (_, text) = notice.text();
+                prop_assert!(!text.chars().any(is_harmful), "{text:?}");
+            }
         }
     }
 
     #[test]
-    fn plain_text_is_left_alone() {
-        assert_eq!(safe("10 smtp.lab.test."), "10 smtp.lab.test.");
-        assert_eq!(safe("a\tb"), "\"a\\tb\"");
+    fn a_text_of_a_length_that_hides_its_escapes_is_escaped_too() {
+        // Quoted and cut, it is as long as it was before.
+        let evil = format!("\u{1b}[2J{}", "A".repeat(204));
+        for notice in notices(&evil) {
+            assert!(!notice.text().1.contains('\u{1b}'), "{notice:?}");
+        }
     }
 }

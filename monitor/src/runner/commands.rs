@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use socklab::clock;
+use socklab::output::{harmless, harmless_json};
 
 use super::Runner;
 use crate::console::{self, Command};
@@ -33,12 +34,12 @@ impl Runner {
                 Ok(status::history(self.watch.get(&name)?, now, &self.teller))
             }
             Command::Check(name) => Ok(match self.watch.check_now(&name, now.mono)? {
-                true => format!("checking {name}"),
-                false => format!("a check of {name} is under way"),
+                true => format!("checking {}", harmless(&name)),
+                false => format!("a check of {} is under way", harmless(&name)),
             }),
             Command::Add(typed) => {
                 let service = (self.sources.typed)(&typed)?;
-                let told = format!("watching {}", service.name);
+                let told = format!("watching {}", harmless(&service.name));
                 self.watch.add(service, now.mono)?;
                 self.renamed();
                 Ok(told)
@@ -46,7 +47,7 @@ impl Runner {
             Command::Remove(name) => {
                 self.watch.remove(&name)?;
                 self.renamed();
-                Ok(format!("no longer watching {name}"))
+                Ok(format!("no longer watching {}", harmless(&name)))
             }
             Command::Pause(name) => {
                 let count = self.watch.pause(name.as_deref())?;
@@ -88,6 +89,6 @@ impl Runner {
             "unchanged": reload.unchanged,
         });
         self.renamed();
-        Ok(if self.teller.json { event.to_string() } else { text })
+        Ok(if self.teller.json { harmless_json(&event.to_string()) } else { text })
     }
 }

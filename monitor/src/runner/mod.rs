@@ -253,7 +253,7 @@ impl Runner {
             Message::Do(command, columns, reply) => {
                 let text = self.obey(command, columns);
                 // Whoever asked may be gone.
-                let _ = reply.send(text.unwrap_or_else(|why| why));
+                let _ = reply.send(text.unwrap_or_else(|why| output::harmless(&why)));
             }
             Message::Figures(reply) => drop(reply.send(self.figures())),
             Message::Note(note) => self.note(note),

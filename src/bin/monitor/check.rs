@@ -13,7 +13,7 @@ use monitor::verdict::Verdict;
 use serde_json::{Value, json};
 use socklab::cli;
 use socklab::clock;
-use socklab::output::{self, Colour, Painter};
+use socklab::output::{self, Colour, Painter, harmless_json};
 
 use crate::explain;
 
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     };
     let outcome = service.check.run_watched(&Deadline::of(timeout), &mut watch);
     if args.json {
-        output::line(&event(&service, &outcome).to_string());
+        output::line(&harmless_json(&event(&service, &outcome).to_string()));
     } else {
         output::line(&first_line(&service, &outcome));
         details(&outcome).iter().for_each(|line| output::line(line));

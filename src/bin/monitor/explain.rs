@@ -10,7 +10,7 @@ use packets::explain::{Page, hex};
 use packets::field::Field;
 use packets::icmp::set_checksum;
 use serde_json::{Value, json};
-use socklab::output::{self, Colour, Painter};
+use socklab::output::{self, Colour, Painter, harmless_json};
 
 /// So many bytes of a field stand on a line; of a longer one the first are shown.
 const BYTES: usize = 8;
@@ -67,7 +67,7 @@ pub fn packet(kind: &str, number: u32, packet: &Packet, as_json: bool) {
         if let (Some(first), Some(rest)) = (first.as_object_mut(), event.as_object_mut()) {
             first.append(rest);
         }
-        output::line(&first.to_string());
+        output::line(&harmless_json(&first.to_string()));
         return;
     }
     let kind = kind.to_uppercase();

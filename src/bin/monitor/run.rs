@@ -21,7 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socklab::cli::Exit;
 use socklab::endpoint::{Endpoint, cause};
-use socklab::output::{self, Painter};
+use socklab::output::{self, Painter, harmless_json};
 use socklab::sys::TerminalMode;
 
 use crate::NAME;
@@ -66,7 +66,7 @@ fn threads(text: &str) -> Result<usize, String> {
 pub fn run(args: &Args) -> Result<Exit, String> {
     let (config, sample) = match &args.config {
         Some(path) => {
-            let config = file::read(path).map_err(|errors| all_of(&errors))?;
+            let config = file::read(path).map_err(complain_of_all)?;
             if args.check_config {
                 return Ok(is_right(args, path, &config));
             }
@@ -205,7 +205,7 @@ fn start(args: &Args, services: usize, listener: Option<&TcpListener>) -> String
             "metrics": metrics.as_ref().map(SocketAddr::to_string),
             "data": args.data.as_deref().map(|folder| folder.display().to_string()),
         });
-        return event.to_string();
+        return harmless_json(&event.to_string());
     }
     let from = match from {
         Some(path) => format!("of {path}"),
@@ -227,15 +227,19 @@ fn start(args: &Args, services: usize, listener: Option<&TcpListener>) -> String
 fn is_right(args: &Args, path: &Path, config: &Config) -> Exit {
     let (path, services) = (path.display().to_string(), config.services.len());
     output::line(&match args.json {
-        true => json!({"event": "config", "config": path, "services": services}).to_string(),
+        true => harmless_json(
+            &json!({"event": "config", "config": path, "services": services}).to_string(),
+        ),
         false => format!("{path}: {services} services, no errors"),
     });
     Exit::Ok
 }
 
-/// All errors of a file, each on a line of its own.
-fn all_of(errors: &[String]) -> String {
-    errors.join(&format!("\n{NAME}: "))
+/// Prints all errors of a file but the last, which is given back to be printed as any error is.
+fn complain_of_all(mut errors: Vec<String>) -> String {
+    let last = errors.pop().unwrap_or_default();
+    errors.iter().for_each(|error| output::complain(NAME, error));
+    last
 }
 
 fn no_thread(why: io::Error) -> String {
