@@ -39,14 +39,12 @@
 //! | [`report`] | what a pinger tells, as text or as JSON |
 //! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
 //! | [`tally`] | what a server tells at its end |
-//! | [`echo`] | comparing, the stop word, and what the echo programs tell |
 
 pub mod capture;
 pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod delay;
-pub mod echo;
 pub mod endpoint;
 pub mod explain;
 pub mod histogram;

@@ -16,12 +16,6 @@ pub struct Difference {
 }
 
 /// Where an answer first differs from its message, if it does.
-///
-/// ```
-/// use socklab::echo::compare::difference;
-/// assert_eq!(difference(b"same", b"same"), None);
-/// assert_eq!(difference(b"same", b"sane").map(|found| found.byte), Some(3));
-/// ```
 pub fn difference(sent: &[u8], got: &[u8]) -> Option<Difference> {
     if sent == got {
         return None;

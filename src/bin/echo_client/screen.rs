@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::output;
+use socklab::output;
 
 /// Where the answers go. A pipe gets the very bytes. On a terminal a byte can
 /// move the cursor or change the title, and whoever runs the server chooses

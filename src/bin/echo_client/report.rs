@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, show_duration};
-use crate::echo::compare::{Difference, Flow, difference};
-use crate::echo::screen::Screen;
-use crate::output::{self, Colour, Painter};
-use crate::report::{icmp_error_json, icmp_error_text};
+use crate::compare::{Difference, Flow, difference};
+use crate::screen::Screen;
 use packets::icmp_error::Problem;
+use socklab::cli::{Exit, show_duration};
+use socklab::output::{self, Colour, Painter};
+use socklab::report::{icmp_error_json, icmp_error_text};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

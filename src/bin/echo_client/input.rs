@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
-use crate::cli::{self, LOOK_UP};
+use socklab::cli::{self, LOOK_UP};
 
 /// The longest line that is read; no datagram holds so much.
 pub const LONGEST: usize = 1 << 20;
@@ -71,7 +71,7 @@ fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, String> {
     input
         .take(most)
         .read_until(b'\n', &mut line)
-        .map_err(|why| format!("cannot read stdin: {}", crate::endpoint::cause(&why)))?;
+        .map_err(|why| format!("cannot read stdin: {}", socklab::endpoint::cause(&why)))?;
     match line.len() > LONGEST {
         true => Err(format!("a line of stdin is longer than {LONGEST} bytes; try --tcp")),
         false => Ok(line),

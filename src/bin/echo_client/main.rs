@@ -14,6 +14,12 @@
 //! all of it before he receives, sooner or later waits for a server that waits
 //! for him. And `shutdown` ends one direction only: "that was all, go on".
 
+mod compare;
+mod connect;
+mod input;
+mod report;
+mod screen;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -21,13 +27,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::compare::InFlight;
+use crate::connect::connect;
+use crate::input::Messages;
+use crate::report::{Report, Verdict};
 use clap::Parser;
 use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::clock::Arrival;
-use socklab::echo::compare::InFlight;
-use socklab::echo::connect::connect;
-use socklab::echo::input::Messages;
-use socklab::echo::report::{Report, Verdict};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause, connect_udp};
 use socklab::icmp_errors::{IcmpError, IcmpErrors};
 use socklab::sys;

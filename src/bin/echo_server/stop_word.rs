@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::output::printable;
+use socklab::output::printable;
 
 /// A word that a server ends for, where it is all of a datagram, or a line of
 /// its own in a stream. The end of a line may belong to it or not, since some
@@ -38,13 +38,6 @@ impl StopWord {
     }
 
     /// True if a datagram is just the word.
-    ///
-    /// ```
-    /// use socklab::echo::stop_word::StopWord;
-    /// let word: StopWord = "Goodbye".parse().unwrap();
-    /// assert!(word.is(b"Goodbye\n"));
-    /// assert!(!word.is(b"Goodbye, then"));
-    /// ```
     pub fn is(&self, message: &[u8]) -> bool {
         let line = message.strip_suffix(b"\n").unwrap_or(message);
         line.strip_suffix(b"\r").unwrap_or(line) == self.0.as_bytes()

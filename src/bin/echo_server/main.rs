@@ -14,6 +14,9 @@
 //! not share: each has ports of its own. And a stream that is echoed while it
 //! comes, and ends on one side before the other.
 
+mod log;
+mod stop_word;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
@@ -22,10 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::log::{End, Fate, ServerLog};
+use crate::stop_word::{StopWord, Watch};
 use clap::Parser;
 use socklab::cli::{self, Exit, LOOK_UP};
-use socklab::echo::server_log::{End, Fate, ServerLog};
-use socklab::echo::stop_word::{StopWord, Watch};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::output;
 

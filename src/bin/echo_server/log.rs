@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::show_duration;
-use crate::echo::stop_word::StopWord;
-use crate::output::{self, Colour, Painter, printable};
+use crate::stop_word::StopWord;
+use socklab::cli::show_duration;
+use socklab::output::{self, Colour, Painter, printable};
 
 /// What became of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::cli::{self, LOOK_UP, show_duration};
-use crate::endpoint::cause;
-use crate::report::icmp_error_text;
-use crate::sys::{self, NotConnected};
+use socklab::cli::{self, LOOK_UP, show_duration};
+use socklab::endpoint::cause;
+use socklab::report::icmp_error_text;
+use socklab::sys::{self, NotConnected};
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C. Its reads wait no
 /// longer than [`LOOK_UP`], so that they hear it too.
