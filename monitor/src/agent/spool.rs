@@ -78,7 +78,10 @@ impl Spool {
     pub fn push(&mut self, item: Item) {
         match item {
             Item::Result(_) => self.results += 1,
-            Item::Dropped(ref dropped) => self.dropped += dropped.last - dropped.first + 1,
+            Item::Dropped(ref dropped) => {
+                let count = dropped.last.saturating_sub(dropped.first).saturating_add(1);
+                self.dropped = self.dropped.saturating_add(count);
+            }
         }
         self.items.push_back(item);
         while self.results > self.limit {
@@ -97,7 +100,9 @@ impl Spool {
         self.dropped += 1;
         let before = index.checked_sub(1).and_then(|before| self.items.get_mut(before));
         match before {
-            Some(Item::Dropped(note)) if note.boot_id == boot_id && note.last + 1 == seq => {
+            Some(Item::Dropped(note))
+                if note.boot_id == boot_id && note.last.checked_add(1) == Some(seq) =>
+            {
                 note.last = seq;
                 self.items.remove(index);
                 self.gone += 1;

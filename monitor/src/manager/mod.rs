@@ -3,6 +3,8 @@
 pub mod connection;
 pub mod console;
 pub mod data;
+pub mod highest;
+pub mod latest;
 pub mod listener;
 pub mod live;
 pub mod metrics;

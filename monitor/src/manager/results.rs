@@ -4,17 +4,16 @@
 //! number is higher than all of that boot: an agent sends them in order. After
 //! a restart the files themselves say what they hold.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::highest::Highest;
+use super::latest::Latest;
 use crate::protocol::{Dropped, Report};
-
-/// So many of the latest results of an agent are at hand for the console.
-const LATEST: usize = 1000;
 
 /// One line: a result and whose it is, or what an agent had to drop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,9 +55,8 @@ pub struct Results {
     folder: Option<PathBuf>,
     /// The day's file, with the day.
     open: Option<(String, File)>,
-    /// The highest number stored, by agent and boot.
-    highest: BTreeMap<(u64, String), u64>,
-    latest: BTreeMap<u64, VecDeque<Stored>>,
+    highest: Highest,
+    latest: Latest,
     /// How many results were stored of each agent since the start.
     pub counts: BTreeMap<u64, Count>,
 }
@@ -88,8 +86,8 @@ impl Results {
         let mut results = Results {
             folder: folder.map(Path::to_path_buf),
             open: None,
-            highest: BTreeMap::new(),
-            latest: BTreeMap::new(),
+            highest: Highest::default(),
+            latest: Latest::default(),
             counts: BTreeMap::new(),
         };
         let mut notes = Vec::new();
@@ -106,7 +104,7 @@ impl Results {
 
     /// The highest number stored of this boot; 0 for none.
     pub fn highest(&self, agent_id: u64, boot_id: &str) -> u64 {
-        self.highest.get(&(agent_id, boot_id.to_string())).copied().unwrap_or(0)
+        self.highest.of(agent_id, boot_id)
     }
 
     /// Stores an entry, unless it is there already. When this returns, the
@@ -121,38 +119,35 @@ impl Results {
             self.counts.entry(stored.agent_id).or_default().repeated += 1;
             return Ok(Outcome::Repeated);
         }
+        let mut line = serde_json::to_vec(&stored)?;
+        line.push(b'\n');
         if let Some(folder) = self.folder.clone() {
-            let mut line = serde_json::to_vec(&stored)?;
-            line.push(b'\n');
             self.append(&folder, &stored.received_at, &line)?;
         }
-        self.enter(stored);
+        self.enter(&stored, &line);
         Ok(Outcome::New)
     }
 
     /// The latest results of an agent, from the oldest on.
-    pub fn latest(&self, agent_id: u64, most: usize) -> impl Iterator<Item = &Stored> {
-        let of_agent = self.latest.get(&agent_id);
-        let skipped = of_agent.map_or(0, |latest| latest.len().saturating_sub(most));
-        of_agent.into_iter().flatten().skip(skipped)
+    pub fn latest(&self, agent_id: u64, most: usize) -> impl Iterator<Item = Stored> {
+        self.latest.of(agent_id, most).filter_map(|line| serde_json::from_slice(line).ok())
     }
 
-    fn enter(&mut self, stored: Stored) {
+    fn enter(&mut self, stored: &Stored, line: &[u8]) {
         let (first, last) = stored.entry.numbers();
-        let key = (stored.agent_id, stored.entry.boot_id().to_string());
-        let highest = self.highest.entry(key).or_default();
-        let count = self.counts.entry(stored.agent_id).or_default();
+        let (agent, boot_id) = (stored.agent_id, stored.entry.boot_id());
+        let highest = self.highest.of(agent, boot_id);
+        self.highest.raise(agent, boot_id, last);
+        let count = self.counts.entry(agent).or_default();
         match stored.entry {
             Entry::Result(_) => count.stored += 1,
             // Of a range that has grown, only what is new counts.
-            Entry::Dropped(_) => count.dropped += last - first.max(*highest + 1) + 1,
+            Entry::Dropped(_) => {
+                let before = highest.max(first.saturating_sub(1));
+                count.dropped = count.dropped.saturating_add(last.saturating_sub(before));
+            }
         }
-        *highest = last;
-        let latest = self.latest.entry(stored.agent_id).or_default();
-        if latest.len() == LATEST {
-            latest.pop_front();
-        }
-        latest.push_back(stored);
+        self.latest.push(agent, line);
     }
 
     fn append(&mut self, folder: &Path, received_at: &str, line: &[u8]) -> io::Result<()> {
@@ -188,7 +183,7 @@ impl Results {
             }
             end += length as u64;
             match serde_json::from_slice::<Stored>(&line) {
-                Ok(stored) => self.enter(stored),
+                Ok(stored) => self.enter(&stored, &line),
                 Err(why) => notes.push(format!("{shown}:{number}: skipped, no result: {why}")),
             }
         }
@@ -290,6 +285,26 @@ mod tests {
         results.store(result(1, "a", 8)).unwrap();
         assert_eq!(results.counts[&1], Count { stored: 1, dropped: 7, repeated: 0 });
         assert_eq!(results.highest(1, "a"), 8);
+    }
+
+    #[test]
+    fn no_range_and_no_order_of_days_keeps_a_manager_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let dropped = |first, last| Stored {
+            entry: Entry::Dropped(Dropped { boot_id: "a".into(), first, last }),
+            ..result(1, "a", 0)
+        };
+        let line = |stored: &Stored| serde_json::to_string(stored).unwrap() + "\n";
+        // By a clock that was set back the later ones are in the earlier day.
+        fs::write(folder.path().join("2026-11-20.jsonl"), line(&dropped(6, 10))).unwrap();
+        let later = line(&dropped(0, u64::MAX - 1)) + &line(&dropped(9, 3)) + &line(&dropped(1, 5));
+        fs::write(folder.path().join("2026-11-21.jsonl"), later).unwrap();
+        let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
+        assert!(notes.is_empty(), "{notes:?}");
+        assert_eq!(results.highest(1, "a"), u64::MAX - 1);
+        results.store(dropped(0, u64::MAX)).unwrap();
+        results.store(dropped(0, u64::MAX)).unwrap();
+        assert_eq!(results.counts[&1].dropped, 1);
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Notice {
             }
             Notice::Dropped { agent, dropped } => {
                 let Dropped { first, last, .. } = dropped;
-                let count = last - first + 1;
+                let count = last.saturating_sub(*first).saturating_add(1);
                 let text = format!(
                     "agent {agent} had no room for {count} results, {first} to {last}: dropped"
                 );
