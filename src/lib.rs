@@ -35,6 +35,7 @@
 //! | [`clients`] | a server's bounded table of its clients |
 //! | [`delay`] | the thread that sends late replies in time |
 //! | [`probes`] | a client's table of what it sent, and what became of it |
+//! | [`pace`] | when a pinger sends, waits, and is done |
 //! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`report`] | what a pinger tells, as text or as JSON |
 //! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
@@ -52,6 +53,7 @@ pub mod icmp_errors;
 pub mod icmp_socket;
 pub mod impair;
 pub mod output;
+pub mod pace;
 pub mod probes;
 pub mod reject;
 pub mod report;
