@@ -12,6 +12,7 @@
 //! | [`state`] | what the results of a service add up to |
 //! | [`watch`] | which checks are to begin, and what their results mean |
 //! | [`tell`] | events as lines, for a person or as JSON |
+//! | [`table`] | columns that line up, whatever stands in them |
 //! | [`status`] | the tables that the console shows |
 //! | [`metrics`] | the page that Prometheus scrapes |
 //! | [`store`] | results kept in files, and read back |
@@ -57,6 +58,7 @@ pub mod service;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod table;
 pub mod tell;
 pub mod tls;
 pub mod transport;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use socklab::output::harmless;
 
+use crate::table::{Cell, Column, Table};
 use crate::tell::{Teller, colour, local, ms, span};
 use crate::uptime::{Moment, Share};
 use crate::watch::{Now, Watch, Watched};
@@ -12,43 +13,47 @@ use crate::watch::{Now, Watch, Watched};
 /// The table, no wider than `columns` if that is known; the last column, the
 /// reason, is what gives way.
 pub fn table(watch: &Watch, now: Now, teller: &Teller, columns: Option<usize>) -> String {
-    let at = Moment::after_start(now.mono);
-    let widest = watch.services().map(|of| harmless(&of.service.name).chars().count()).max();
-    let width = widest.unwrap_or(0).clamp(4, 16);
-    let mut text = format!(
-        "{:width$}  type  state      for      up 1 h      n  up 24 h      n  last result",
-        "name"
-    );
+    let mut table = Table::new([
+        Column::left("name").at_most(16),
+        Column::left("type"),
+        Column::left("state"),
+        Column::left("for"),
+        Column::right("up 1 h"),
+        Column::right("n"),
+        Column::right("up 24 h"),
+        Column::right("n"),
+        Column::left("last result"),
+    ]);
     for of in watch.services() {
-        let _ = write!(text, "\n{}", row(of, at, width, teller, columns));
+        table.row(row(of, Moment::after_start(now.mono)));
     }
-    text
+    table.lines(teller.painter, columns).join("\n")
 }
 
-fn row(of: &Watched, at: Moment, width: usize, teller: &Teller, columns: Option<usize>) -> String {
-    let known = of.state.now(at);
-    let (word, lasted) = match known {
-        _ if of.paused => ("paused".to_string(), String::new()),
-        Some((verdict, lasted)) => (verdict.to_string(), span(lasted)),
-        None => ("unknown".to_string(), String::new()),
+fn row(of: &Watched, at: Moment) -> [Cell; 9] {
+    let (state, lasted) = match of.state.now(at) {
+        _ if of.paused => (Cell::from("paused"), String::new()),
+        Some((verdict, lasted)) => {
+            (Cell::coloured(verdict.word(), Some(colour(verdict))), span(lasted))
+        }
+        None => (Cell::from("unknown"), String::new()),
     };
-    let name = shortened(&harmless(&of.service.name), width);
-    let head = format!("{name:width$}  {:5} ", of.service.check.kind());
-    let share = |share: Share| format!("{:>7} {:>6}", share.percent(), share.samples);
-    let (hour, day) = (share(of.state.uptime.hour(at)), share(of.state.uptime.day(at)));
-    let rest = format!(" {lasted:7} {hour}  {day}  ");
-    let reason = of.state.last().map_or(String::new(), |last| harmless(&last.reason));
-    let taken = head.chars().count() + 10 + rest.chars().count();
-    let reason = match columns {
-        Some(columns) => shortened(&reason, columns.saturating_sub(taken).max(8)),
-        None => reason,
-    };
-    let word = format!("{word:10}");
-    let word = match known.filter(|_| !of.paused) {
-        Some((verdict, _)) => teller.painter.paint(colour(verdict), &word),
-        None => word,
-    };
-    format!("{head}{word}{rest}{reason}").trim_end().to_string()
+    let (hour, day) = (of.state.uptime.hour(at), of.state.uptime.day(at));
+    let share = |share: Share| (Cell::from(share.percent()), Cell::from(share.samples.to_string()));
+    let ((hour, hour_samples), (day, day_samples)) = (share(hour), share(day));
+    let reason = of.state.last().map_or("", |last| &*last.reason);
+    let (name, kind) = (&of.service.name, of.service.check.kind());
+    [
+        name.into(),
+        kind.into(),
+        state,
+        lasted.into(),
+        hour,
+        hour_samples,
+        day,
+        day_samples,
+        reason.into(),
+    ]
 }
 
 /// The latest results of one service, the oldest first.
@@ -74,14 +79,6 @@ pub fn history(of: &Watched, now: Now, teller: &Teller) -> String {
         );
     }
     text
-}
-
-/// Cut to a width, which the cut shows.
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_string();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['~']).collect()
 }
 
 #[cfg(test)]
@@ -134,10 +131,10 @@ mod tests {
         assert_eq!(
             table(&watched(), at(5), &teller(), None),
             "\
-name              type  state      for      up 1 h      n  up 24 h      n  last result
-google MX         tcp   up         3s       75.00%      4   75.00%      4  10 smtp\\u{1b}.
-new               tcp   paused                   -      0        -      0
-a name that is ~  tcp   up         3s       75.00%      4   75.00%      4  10 smtp\\u{1b}."
+name              type  state   for  up 1 h  n  up 24 h  n  last result
+google MX         tcp   up      3s   75.00%  4   75.00%  4  10 smtp\\u{1b}.
+new               tcp   paused            -  0        -  0
+a name that is ~  tcp   up      3s   75.00%  4   75.00%  4  10 smtp\\u{1b}."
         );
         for line in table(&watched(), at(5), &teller(), Some(80)).lines().skip(1) {
             assert!(line.chars().count() <= 80 || line.ends_with('~'), "{line}");
