@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Adds one word to a one's-complement sum; the flag says whether a carry was folded in.
 ///
 /// ```
-/// use socklab::wire::checksum::add;
+/// use packets::checksum::add;
 /// assert_eq!(add(0x0001, 0x0002), (0x0003, false));
 /// assert_eq!(add(0xffff, 0x0002), (0x0002, true));
 /// ```

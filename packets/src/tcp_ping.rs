@@ -45,7 +45,7 @@ pub enum Received {
 /// asked after each piece, until it is more than a part.
 ///
 /// ```
-/// use socklab::wire::tcp_ping::{Received, judge};
+/// use packets::tcp_ping::{Received, judge};
 /// assert_eq!(judge(b"PIN", b"ping 1 T"), Received::Part);
 /// assert_eq!(judge(b"PING 1 T", b"ping 1 T"), Received::Reply);
 /// ```
