@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use packets::paint::{Colour, Painter};
 
@@ -9,7 +11,8 @@ pub use packets::paint::{Colour, Painter};
 ///
 /// When nobody reads any more (`| head -1`), the program ends with status 0:
 /// there is nobody left to tell. When the disk is full it says so and ends
-/// with status 2.
+/// with status 2. A program that is to run for ever chooses otherwise with
+/// [`for_ever`].
 pub fn line(text: &str) {
     bytes(format!("{text}\n").as_bytes());
 }
@@ -17,11 +20,44 @@ pub fn line(text: &str) {
 /// Writes bytes to stdout as they are, and ends as [`line()`] does when it cannot.
 pub fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    match written {
-        Ok(()) => {}
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(why) => {
+    if let Err(why) = out.write_all(bytes).and_then(|()| out.flush()) {
+        cannot_write(&why);
+    }
+}
+
+/// The program that runs for ever, and what it still does without a reader.
+static FOR_EVER: OnceLock<(&str, Option<&str>)> = OnceLock::new();
+
+/// Tells what becomes of a program that is to run for ever when its stdout
+/// cannot be written any more. One that has another `duty` than to print goes
+/// on with it, and says so once on stderr; one that has none ends with status 2.
+///
+/// The duty ends a sentence: "going on: clients are answered".
+pub fn for_ever(program: &'static str, duty: Option<&'static str>) {
+    // Whoever was first stays.
+    let _ = FOR_EVER.set((program, duty));
+}
+
+fn cannot_write(why: &io::Error) {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    let gone = why.kind() == io::ErrorKind::BrokenPipe;
+    let what = if gone {
+        "nobody reads stdout any more".to_string()
+    } else {
+        format!("cannot write stdout: {why}")
+    };
+    match FOR_EVER.get() {
+        Some((program, Some(duty))) => {
+            if !TOLD.swap(true, Ordering::SeqCst) {
+                complain(program, &format!("{what}; going on: {duty}"));
+            }
+        }
+        Some((program, None)) => {
+            complain(program, &format!("{what}; ending, as there is nothing else to do"));
+            std::process::exit(2)
+        }
+        None if gone => std::process::exit(0),
+        None => {
             complain("stdout", &format!("cannot write: {why}"));
             std::process::exit(2)
         }

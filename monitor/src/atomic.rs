@@ -2,11 +2,11 @@
 //! the new one whole; and keeping it to one program at a time.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use socklab::sys;
+use socklab::endpoint::cause;
 
 /// Writes a temporary file beside `path`, syncs it, and gives it the name. A
 /// crash before leaves the old file, and perhaps the temporary one, which the
@@ -32,15 +32,30 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// One line: another program has it, or the file cannot be made.
 pub fn lock(path: &Path) -> Result<File, String> {
-    let beside = beside(path, ".lock");
-    let failed = |why| format!("cannot use {}: {why}", beside.display());
-    let file = File::create(&beside).map_err(failed)?;
-    match sys::try_lock(&file).map_err(failed)? {
-        true => Ok(file),
-        false => {
+    take(&beside(path, ".lock"), path, "file")
+}
+
+/// The same for a folder, which it makes if need be. The lock is inside, so
+/// that it is one under whatever name the folder is called by.
+///
+/// # Errors
+/// One line: another program has it, or the folder cannot be used.
+pub fn lock_folder(folder: &Path) -> Result<File, String> {
+    fs::create_dir_all(folder)
+        .map_err(|why| format!("cannot use {}: {}", folder.display(), cause(&why)))?;
+    take(&folder.join(".lock"), folder, "folder")
+}
+
+fn take(lock: &Path, path: &Path, what: &str) -> Result<File, String> {
+    let failed = |why: io::Error| format!("cannot use {}: {}", lock.display(), cause(&why));
+    let file = File::create(lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
             let path = path.display();
-            Err(format!("another program is using {path}; end it, or give another file"))
+            Err(format!("another program is using {path}; end it, or give another {what}"))
         }
+        Err(TryLockError::Error(why)) => Err(failed(why)),
     }
 }
 

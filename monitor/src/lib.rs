@@ -38,6 +38,7 @@ pub mod atomic;
 pub mod check;
 pub mod config;
 pub mod console;
+pub mod engine;
 #[cfg(test)]
 mod example;
 pub mod guard;

@@ -4,6 +4,7 @@
 //! sample of a service has the labels `service` and `type`; a figure that the
 //! latest check did not give has no sample, and is not 0.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use crate::watch::{Counts, Watched};
 #[derive(Debug)]
 pub struct Figures {
     pub service: Arc<Service>,
+    /// The service's name, which no two on the page have in common.
+    label: String,
     /// Up, down …; none if that is not known.
     pub state: Option<Verdict>,
     pub paused: bool,
@@ -35,12 +38,34 @@ impl Figures {
         let state: &State = &watched.state;
         Figures {
             service: Arc::clone(&watched.service),
+            label: label(&watched.service),
             state: state.now(now).map(|(verdict, _)| verdict),
             paused: watched.paused,
             counts: watched.counts,
             latest: watched.latest.clone(),
             hour: state.uptime.hour(now),
             day: state.uptime.day(now),
+        }
+    }
+}
+
+/// A name that somebody gave is shown; one that is the check as it is typed
+/// may hold a secret, which whoever reads the page need not know.
+fn label(service: &Service) -> String {
+    match service.name == service.check.to_string() {
+        true => service.check.without_secrets(),
+        false => service.name.clone(),
+    }
+}
+
+/// Numbers the labels that have become the same without their secrets.
+fn tell_apart(services: &mut [Figures]) {
+    let mut seen = HashMap::<String, usize>::new();
+    for of in services {
+        let number = seen.entry(of.label.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            of.label += &format!(" ({number})");
         }
     }
 }
@@ -117,7 +142,8 @@ const FIGURES: &[Figure] = &[
 ];
 
 /// The page.
-pub fn page(snapshot: &Snapshot) -> String {
+pub fn page(mut snapshot: Snapshot) -> String {
+    tell_apart(&mut snapshot.services);
     let mut page = Page { text: String::new() };
     let services = &snapshot.services;
     let outcome = |of: &Figures| of.latest.as_ref().map(|(_, outcome)| Arc::clone(outcome));
@@ -265,7 +291,7 @@ impl Page {
         let _ = write!(
             self.text,
             "{metric}{{service=\"{}\",type=\"{}\"",
-            escaped(&of.service.name),
+            escaped(&of.label),
             of.service.check.kind()
         );
         for (name, value) in labels {
@@ -295,6 +321,7 @@ fn number(value: &Value) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::typed;
     use crate::example;
     use std::collections::HashSet;
     use std::time::Duration;
@@ -302,6 +329,7 @@ mod tests {
     fn figures(name: &str, outcome: Option<Outcome>) -> Figures {
         Figures {
             service: Arc::new(example::service(name)),
+            label: label(&example::service(name)),
             state: outcome.as_ref().map(|outcome| outcome.verdict),
             paused: false,
             counts: Counts { checks: [3, 0, 1, 0], ..Counts::default() },
@@ -313,7 +341,7 @@ mod tests {
     }
 
     fn page_of(services: Vec<Figures>) -> String {
-        page(&Snapshot { services, threads: 3, threads_busy: 1, threads_most: 512 })
+        page(Snapshot { services, threads: 3, threads_busy: 1, threads_most: 512 })
     }
 
     fn value<'a>(page: &'a str, sample: &str) -> Option<&'a str> {
@@ -376,6 +404,20 @@ mod tests {
     fn names_are_escaped() {
         let page = page_of(vec![figures("a\"b\\c\nd", Some(Outcome::up("")))]);
         assert_eq!(value(&page, r#"probe_success{service="a\"b\\c\nd",type="tcp"}"#), Some("1"));
+    }
+
+    #[test]
+    fn the_secrets_of_a_service_without_a_name_are_not_shown() {
+        let of = |check: &str| {
+            let service = typed::parse(check).unwrap().service(&Default::default()).unwrap();
+            Figures { label: label(&service), service: Arc::new(service), ..figures("a", None) }
+        };
+        let page = page_of(vec![of("http http://h/?key=hush"), of("http http://h/?key=secret")]);
+        assert!(!page.contains("hush") && !page.contains("secret"), "{page}");
+        for label in ["http http://h/?***", "http http://h/?*** (2)"] {
+            let sample = format!("monitor_paused{{service=\"{label}\",type=\"http\"}}");
+            assert_eq!(value(&page, &sample), Some("0"), "{page}");
+        }
     }
 
     #[test]

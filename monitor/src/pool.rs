@@ -5,6 +5,7 @@
 //! a queue would be checked at another time than the one it is told with.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,7 +20,7 @@ const IDLE_FOR: Duration = Duration::from_secs(10);
 /// Of each thread. This is address space; memory is taken only as far as it is used.
 const STACK: usize = 512 * 1024;
 
-/// What a thread is to do. It must not panic.
+/// What a thread is to do.
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Why a job was not begun.
@@ -105,7 +106,8 @@ struct Worker {
 fn work(first: Job, me: &Worker, crew: &Mutex<Crew>) {
     let mut job = first;
     loop {
-        job();
+        // One that panics must not take its thread's place in the count with it.
+        let _ = panic::catch_unwind(AssertUnwindSafe(job));
         lock(crew).idle.push((me.number, me.sender.clone()));
         job = match me.jobs.recv_timeout(me.idle_for) {
             Ok(next) => next,
@@ -193,6 +195,16 @@ mod tests {
         let pool = Pool { idle_for: Duration::from_millis(20), ..Pool::new(20) };
         drop(hold(&pool, 20));
         wait_until(|| pool.threads() == (0, 0));
+        drop(hold(&pool, 1));
+    }
+
+    #[test]
+    fn a_job_that_panics_leaves_its_thread_for_the_next() {
+        let pool = Pool::new(1);
+        for _ in 0..5 {
+            pool.begin(|| panic!("on purpose")).unwrap();
+            wait_until(|| pool.threads() == (1, 0));
+        }
         drop(hold(&pool, 1));
     }
 

@@ -38,13 +38,13 @@ pub struct Printer {
 impl Printer {
     /// Starts the thread. It writes to stdout and stderr, or all of it past
     /// the prompt, if there is one.
-    pub fn start(at_prompt: Option<AtPrompt>) -> io::Result<Printer> {
+    pub fn start(program: &'static str, at_prompt: Option<AtPrompt>) -> io::Result<Printer> {
         let (queue, lines) = mpsc::sync_channel(ROOM);
         let dropped = Arc::new(AtomicU64::new(0));
         let printer = Printer { queue, dropped: Arc::clone(&dropped) };
         thread::Builder::new()
             .name("printer".to_string())
-            .spawn(move || print_lines(&lines, &dropped, at_prompt))?;
+            .spawn(move || print_lines(program, &lines, &dropped, at_prompt))?;
         Ok(printer)
     }
 
@@ -73,7 +73,12 @@ impl Printer {
     }
 }
 
-fn print_lines(lines: &Receiver<Line>, dropped: &AtomicU64, mut at_prompt: Option<AtPrompt>) {
+fn print_lines(
+    program: &str,
+    lines: &Receiver<Line>,
+    dropped: &AtomicU64,
+    mut at_prompt: Option<AtPrompt>,
+) {
     let mut text = String::new();
     let mut next = lines.recv().ok();
     while let Some(line) = next {
@@ -101,7 +106,7 @@ fn print_lines(lines: &Receiver<Line>, dropped: &AtomicU64, mut at_prompt: Optio
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             output::complain(
-                "monitor",
+                program,
                 &format!("{lost} lines not shown: they were not read in time"),
             );
         }

@@ -32,6 +32,16 @@ pub fn listen(endpoint: &Endpoint, port: u16) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))
 }
 
+/// What is to be said of an address that others than this machine can reach.
+pub fn warning(listener: &TcpListener) -> Option<String> {
+    let address = listener.local_addr().ok().filter(|address| !address.ip().is_loopback())?;
+    Some(format!(
+        "whoever reaches {address} can read the metrics, which name all that is watched; \
+         127.0.0.1:{} keeps them on this machine",
+        address.port()
+    ))
+}
+
 /// Answers requests, in a thread of its own, until the process ends.
 ///
 /// # Errors
@@ -75,8 +85,7 @@ fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     let head = read_head(&mut stream, deadline)?;
     let mut words = head.split(|byte| *byte == b' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    // What stands behind a question mark makes no difference here.
-    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = origin_form(path);
     let (status, body) = match (method, path) {
         (b"GET" | b"HEAD", b"/metrics") => match page() {
             Some(page) => ("200 OK", page),
@@ -111,6 +120,18 @@ fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The path alone. A proxy's client writes the whole URL (RFC 9112, 3.2.2),
+/// and what stands behind a question mark makes no difference here.
+fn origin_form(target: &[u8]) -> &[u8] {
+    let mut path = target;
+    if target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"http://")) {
+        let host = &target[7..];
+        let end = host.iter().position(|byte| b"/?".contains(byte)).unwrap_or(host.len());
+        path = if host.get(end) == Some(&b'/') { &host[end..] } else { b"/" };
+    }
+    path.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
 /// The first line of a request. It is empty if there is none, or its headers

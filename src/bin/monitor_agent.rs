@@ -89,6 +89,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let (keep, notes) = Keep::open(args.state.as_deref(), args.spool)?;
     let boot_id = proof::random_hex(16)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("what the manager says is watched"));
 
     let log = Log { json: args.json, painter: Painter::for_stdout() };
     log.start(args, &keep);

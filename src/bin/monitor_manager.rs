@@ -38,7 +38,7 @@ use monitor::{scrape, tls};
 use serde_json::json;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
-use socklab::output::{Painter, harmless_json};
+use socklab::output::{self, Painter, harmless_json};
 use socklab::sys::{self, TerminalMode};
 
 const NAME: &str = "monitor_manager";
@@ -95,10 +95,11 @@ fn run(args: &Args) -> Result<Exit, String> {
         (Some(certificate), Some(key)) => Some(tls::server(certificate, key)?),
         _ => None,
     };
+    // Lock first, bind second, mend files last: whoever cannot run must not
+    // touch what belongs to one that does.
     let _lock = atomic::lock(&args.data)?;
+    let _folder = args.results.as_deref().map(atomic::lock_folder).transpose()?;
     let data = Data::load(&args.data)?;
-    let (results, notes) = Results::open(args.results.as_deref())?;
-
     // Each connection is an open file.
     sys::allow_many_files();
     let listener = TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))?;
@@ -107,19 +108,23 @@ fn run(args: &Args) -> Result<Exit, String> {
     let address =
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
     let scraped = args.metrics.as_ref().map(|page| scrape::listen(page, 9465)).transpose()?;
+    let (results, notes) = Results::open(args.results.as_deref())?;
     cli::stop_on_ctrl_c()?;
 
     let (notices, inbox) = mpsc::channel();
     let manager = Manager::new(data, args.data.clone(), results, token, notices);
     let manager = Arc::new(manager);
+    output::for_ever(NAME, Some("agents are served"));
     let terminal = TerminalMode::keep();
     let (prompt, at_prompt) = match prompt(args, &manager) {
         Some((prompt, at_prompt)) => (Some(prompt), Some(at_prompt)),
         None => (None, None),
     };
-    let printer = Printer::start(at_prompt).map_err(|why| no_thread(&why))?;
+    let printer = Printer::start(NAME, at_prompt).map_err(|why| no_thread(&why))?;
     printer.line(start(args, address, scraped.as_ref()));
     notes.into_iter().for_each(|note| printer.complain(NAME, note));
+    let warning = scraped.as_ref().and_then(scrape::warning);
+    warning.into_iter().for_each(|warning| printer.complain(NAME, warning));
 
     if let Some(scraped) = scraped {
         let manager = Arc::clone(&manager);

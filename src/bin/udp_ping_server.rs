@@ -67,6 +67,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let line = DelayLine::if_needed(&plan, &socket)?;
     let rejecter = Rejecter::if_asked(&args.reject, address)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
 
     let log = Log { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
     log.listening(address, &plan);

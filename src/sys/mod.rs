@@ -20,11 +20,6 @@ mod linux_icmp;
 pub use linux_icmp::{is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu};
 
 #[cfg(target_os = "linux")]
-mod linux_lock;
-#[cfg(target_os = "linux")]
-pub use linux_lock::try_lock;
-
-#[cfg(target_os = "linux")]
 mod linux_message;
 #[cfg(target_os = "linux")]
 pub use linux_message::{
@@ -53,11 +48,6 @@ pub use linux_terminal::TerminalMode;
 mod portable;
 #[cfg(not(target_os = "linux"))]
 pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, stamp_arrivals};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_lock;
-#[cfg(not(target_os = "linux"))]
-pub use portable_lock::try_lock;
 
 #[cfg(not(target_os = "linux"))]
 mod portable_path;

@@ -203,6 +203,16 @@ pub fn seqs(events: &[Value], name: &str) -> Vec<u64> {
         .collect()
 }
 
+/// Waits for a condition that some other program brings about.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// True if `tool` can be started.
 pub fn have(tool: &str) -> bool {
     std::env::var_os("PATH")

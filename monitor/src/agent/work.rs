@@ -11,6 +11,7 @@ use socklab::clock;
 use super::accept::Accepted;
 use super::keep::Keep;
 use super::spool::Item;
+use crate::engine::guarded;
 use crate::guard::lock;
 use crate::outcome::{Deadline, Outcome};
 use crate::pool::{Pool, Refused};
@@ -169,7 +170,8 @@ impl Work {
             move || {
                 let started_at = clock::stamp(clock::now());
                 let deadline = Deadline::of(accepted.service.timeout);
-                let outcome = accepted.service.check.run(&deadline);
+                let service = &accepted.service;
+                let outcome = guarded(&service.name, || service.check.run(&deadline));
                 results.enter(&accepted, started_at, deadline.began.elapsed(), outcome);
                 // When nobody listens the agent is at its end.
                 let _ = done.send(Order::Done(tick.id));

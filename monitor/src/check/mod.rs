@@ -247,30 +247,50 @@ impl Check {
     }
 }
 
+impl Check {
+    /// As it is typed, for those who may read what is watched, but no secrets:
+    /// what is sent to the service, and what a URL asks for, is `***`.
+    pub fn without_secrets(&self) -> String {
+        const SECRET: [&str; 3] = ["headers", "send", "message"];
+        self.written(|name, value| match (name, value.split_once('?')) {
+            ("url", Some((page, _))) => format!("{page}?***"),
+            _ if SECRET.contains(&name) => "***".to_string(),
+            _ => value,
+        })
+    }
+
+    /// As it is typed, each value as `shown` makes it, given its parameter's name.
+    fn written(&self, shown: impl Fn(&str, String) -> String) -> String {
+        let mut text = self.kind().to_string();
+        let positions = self.positions();
+        let parameters = self.parameters();
+        let of = |name: &&str| parameters.iter().find(|about| about.name == *name);
+        // The address may look like anything; what follows must not look named.
+        let values = positions.iter().filter_map(of);
+        for (place, about) in values.enumerate() {
+            let Some(value) = &about.shown else { continue };
+            let value = shown(about.name, typed(value));
+            text.push(' ');
+            text += &match place > 0 && value.contains('=') {
+                true => words::quoted(&value),
+                false => words::word(&value),
+            };
+        }
+        for about in parameters.iter().filter(|about| !positions.contains(&about.name)) {
+            for value in about.shown.iter().flat_map(Value::list) {
+                let value = shown(about.name, typed(value));
+                text += &format!(" {}={}", about.name, words::word(&value));
+            }
+        }
+        text
+    }
+}
+
 /// As it is typed, without the interval: `tcp www.example.com 80`. What is not
 /// the default follows under its name: `expect=SSH`.
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.kind())?;
-        let positions = self.positions();
-        let parameters = self.parameters();
-        let shown = |name: &str| {
-            parameters.iter().find(|about| about.name == name).and_then(|about| about.shown.clone())
-        };
-        // The address may look like anything; what follows must not look named.
-        for (place, value) in positions.iter().filter_map(|name| shown(name)).enumerate() {
-            let text = typed(&value);
-            match place > 0 && text.contains('=') {
-                true => write!(f, " {}", words::quoted(&text))?,
-                false => write!(f, " {}", words::word(&text))?,
-            }
-        }
-        for about in parameters.iter().filter(|about| !positions.contains(&about.name)) {
-            for value in about.shown.iter().flat_map(Value::list) {
-                write!(f, " {}={}", about.name, words::word(&typed(value)))?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.written(|_, value| value))
     }
 }
 
@@ -279,5 +299,26 @@ fn typed(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         other => other.shown(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::typed;
+
+    #[test]
+    fn secrets_are_left_out_of_what_others_may_read() {
+        for (check, shown) in [
+            (
+                "https https://h.test/a?key=hush expect_status=200 headers='Authorization: Bearer hush'",
+                "https https://h.test/a?*** headers=*** expect_status=200",
+            ),
+            ("tcp h.test 25 send='PASS hush' expect=OK", "tcp h.test 25 send=*** expect=OK"),
+            ("udp h.test 25 send=hush", "udp h.test 25 send=***"),
+            ("echo h.test message=hush", "echo h.test message=***"),
+            ("dns 127.0.0.1 www.lab.test MX", "dns 127.0.0.1 www.lab.test MX"),
+        ] {
+            assert_eq!(typed::parse(check).unwrap().check.without_secrets(), shown);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::live::Presence;
 use super::service::Manager;
+use crate::config::typed;
 use crate::metrics::escaped;
 
 /// The page, as it is now.
@@ -20,10 +21,13 @@ pub fn page(manager: &Manager) -> String {
             connected.push((format!("agent=\"{id}\""), f64::from(u8::from(there))));
             for task in data.config(*id).tasks {
                 let Some(report) = agent.last.get(&task.task) else { continue };
+                // Whoever reads the page may not be meant to know a token in a header.
+                let check = typed::parse(&task.check)
+                    .map_or_else(|_| "***".to_string(), |typed| typed.check.without_secrets());
                 let labels = format!(
                     "agent=\"{id}\",task=\"{}\",check=\"{}\"",
                     escaped(&task.task),
-                    escaped(&task.check)
+                    escaped(&check)
                 );
                 // Of what could not be verified there is nothing to say.
                 match report.verdict.as_str() {

@@ -130,7 +130,10 @@ impl Results {
 
     /// The latest results of an agent, from the oldest on.
     pub fn latest(&self, agent_id: u64, most: usize) -> impl Iterator<Item = Stored> {
-        self.latest.of(agent_id, most).filter_map(|line| serde_json::from_slice(line).ok())
+        let lines = self.latest.of(agent_id, usize::MAX);
+        let all: Vec<Stored> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let skipped = all.len().saturating_sub(most);
+        in_their_order(all).into_iter().skip(skipped)
     }
 
     fn enter(&mut self, stored: &Stored, line: &[u8]) {
@@ -193,6 +196,23 @@ impl Results {
         }
         Ok(notes)
     }
+}
+
+/// Puts the results of each boot into the order of their numbers, and leaves
+/// the boots in theirs: files are read by their days, and a clock that was set
+/// back over midnight has written an earlier day's after a later one's.
+fn in_their_order(all: Vec<Stored>) -> Vec<Stored> {
+    let mut boots: Vec<String> = Vec::new();
+    for stored in &all {
+        let boot = stored.entry.boot_id();
+        if !boots.iter().any(|known| known == boot) {
+            boots.push(boot.to_string());
+        }
+    }
+    let place = |stored: &Stored| boots.iter().position(|boot| boot == stored.entry.boot_id());
+    let mut all = all;
+    all.sort_by_cached_key(|stored| (place(stored), stored.entry.numbers()));
+    all
 }
 
 /// The files of the days, oldest first.
@@ -270,6 +290,29 @@ mod tests {
         assert_eq!(results.highest(1, "a"), 2);
         results.store(result(1, "a", 3)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_clock_set_back_over_midnight_makes_no_result_come_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut results, _) = Results::open(Some(folder.path())).unwrap();
+        let at = |seq: u64, received_at: &str| {
+            let received_at = received_at.to_string();
+            Stored { received_at, ..result(1, "a", seq) }
+        };
+        for seq in 1..=10 {
+            let time = if seq <= 5 { "2026-11-22T00:00:01Z" } else { "2026-11-21T23:59:01Z" };
+            results.store(at(seq, time)).unwrap();
+        }
+        drop(results);
+        let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
+        assert!(notes.is_empty(), "{notes:?}");
+        assert_eq!(results.highest(1, "a"), 10);
+        assert_eq!(results.store(at(10, "2026-11-21T23:59:02Z")).unwrap(), Outcome::Repeated);
+        let numbers: Vec<u64> =
+            results.latest(1, 10).map(|stored| stored.entry.numbers().0).collect();
+        assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
+        assert_eq!(lines(folder.path()), 10);
     }
 
     #[test]

@@ -7,7 +7,6 @@
 
 mod commands;
 
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -18,6 +17,7 @@ use socklab::clock;
 use socklab::output;
 
 use crate::console::{Command, Names};
+use crate::engine::guarded;
 use crate::metrics::{Figures, Snapshot};
 use crate::outcome::{Deadline, Outcome};
 use crate::pool::{Pool, Refused};
@@ -48,6 +48,7 @@ pub enum Message {
     Figures(Sender<Snapshot>),
     /// Something to be told on stderr.
     Note(String),
+    /// Take the file of services as it is now, and open the results' file anew.
     Reload,
     Stop,
 }
@@ -257,10 +258,15 @@ impl Runner {
             }
             Message::Figures(reply) => drop(reply.send(self.figures())),
             Message::Note(note) => self.note(note),
-            Message::Reload => match self.reload() {
-                Ok(text) => self.say(text),
-                Err(why) => self.note(why),
-            },
+            Message::Reload => {
+                if let Some(store) = &self.store {
+                    store.reopen();
+                }
+                match self.reload() {
+                    Ok(text) => self.say(text),
+                    Err(why) => self.note(why),
+                }
+            }
             Message::Stop => {}
         }
     }
@@ -308,12 +314,7 @@ impl Runner {
 fn run_check(start: Start, clock: Clock, to: &Sender<Message>) {
     let began = clock.now().mono;
     let deadline = Deadline::of(start.service.timeout);
-    let checked = panic::catch_unwind(AssertUnwindSafe(|| start.service.check.run(&deadline)));
-    // A panic would be a fault of ours; it is not the service that is down.
-    let outcome = checked.unwrap_or_else(|_| {
-        output::complain("monitor", &format!("the check of {:?} panicked", start.service.name));
-        Outcome::unverified("the check itself failed; this is a fault of the monitor")
-    });
+    let outcome = guarded(&start.service.name, || start.service.check.run(&deadline));
     let ended = clock.now();
     // The runner may have ended; then nobody wants to know.
     let _ = to.send(Message::Ended { start, began, ended, outcome });

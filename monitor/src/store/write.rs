@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 enum Order {
     Keep(Timestamp, String),
+    /// Open the file anew: the one that is open may have been moved away.
+    Reopen,
     End(Sender<()>),
 }
 
@@ -52,6 +54,12 @@ impl Store {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
     }
 
+    /// Has the file opened anew before the next line.
+    pub fn reopen(&self) {
+        // A full queue is waiting for a disk that gives no answer.
+        let _ = self.queue.try_send(Order::Reopen);
+    }
+
     /// Waits until all lines so far are written, but not for long.
     pub fn flush(&self) {
         let (done, written) = mpsc::channel();
@@ -67,6 +75,11 @@ fn write_orders(mut writer: Writer, orders: &Receiver<Order>, tell: &impl Fn(Str
         let (time, mut text) = match order {
             Order::End(done) => {
                 let _ = done.send(());
+                next = orders.recv().ok();
+                continue;
+            }
+            Order::Reopen => {
+                writer.file = None;
                 next = orders.recv().ok();
                 continue;
             }

@@ -1,14 +1,16 @@
 //! `--data`: what survives a restart, a crash, and a full disk.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use monitor::lab::Lab;
 use monitor::lab::services::Service;
 use nix::sys::signal::Signal;
 
-use crate::common::{Running, lacks, program, skip};
+use crate::common::{Running, lacks, program, run, skip, wait_until};
 use crate::{Folder, MONITOR, event, files, metrics, metrics_at, service};
 
 const OFTEN: &str = "interval = '200ms'\ntimeout = '200ms'";
@@ -59,6 +61,83 @@ fn the_uptime_survives_a_kill_and_a_torn_line_is_dropped_and_told() {
             assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
         }
     }
+}
+
+#[test]
+fn after_sighup_results_go_to_a_new_file() {
+    let lab = Lab::start([127, 0, 0, 1].into(), 0).unwrap();
+    let folder = Folder::new();
+    let config = folder.config(&service("a", &format!("tcp {}", lab.address(Service::Tcp)), OFTEN));
+    let (monitor, _) = watched(&folder, &config, 2);
+    let data = folder.0.join("data");
+    wait_until("results are kept", || results(&data).len() == 1);
+    let (file, moved) = (results(&data).pop().unwrap(), folder.0.join("moved-away"));
+    fs::rename(&file, &moved).unwrap();
+    monitor.signal(Signal::SIGHUP);
+    wait_until("a new file is made", || results(&data) == [file.clone()]);
+    let before = fs::read_to_string(&moved).unwrap();
+    wait_until("results are kept in it", || fs::read_to_string(&file).unwrap().lines().count() > 3);
+    assert_eq!(fs::read_to_string(&moved).unwrap(), before);
+    assert!(before.ends_with('\n'));
+    assert_eq!(monitor.interrupt().code(), 0);
+}
+
+/// The files of the days.
+fn results(data: &Path) -> Vec<PathBuf> {
+    let days = files(data).into_iter();
+    days.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect()
+}
+
+#[test]
+fn a_folder_of_results_belongs_to_one_monitor() {
+    let lab = Lab::start([127, 0, 0, 1].into(), 0).unwrap();
+    let folder = Folder::new();
+    let config = folder.config(&service("a", &format!("tcp {}", lab.address(Service::Tcp)), OFTEN));
+    let (monitor, _) = watched(&folder, &config, 1);
+    let data = folder.path("data");
+    std::os::unix::fs::symlink(&data, folder.path("link")).unwrap();
+    for name in [data, folder.path("link")] {
+        let second = run(MONITOR, &["run", &config, "--data", &name]);
+        assert_eq!(second.code(), 2);
+        assert!(second.stderr[0].contains("another program is using"), "{second:#?}");
+    }
+    assert_eq!(monitor.interrupt().code(), 0);
+}
+
+/// Half a line is what another program may be writing just now.
+#[test]
+fn whoever_cannot_start_touches_no_results() {
+    let folder = Folder::new();
+    let config = folder.config(&service("a", "tcp 127.0.0.1 1", OFTEN));
+    let kept = folder.path("kept");
+    fs::create_dir(&kept).unwrap();
+    let today = jiff::Timestamp::now().to_string();
+    let paths = [
+        format!("{kept}/{}.jsonl", &today[..10]),
+        format!("{kept}/results-{}.jsonl", &today[..10]),
+    ];
+    let half = "{\"time\":\"2024-04-20T19:14";
+    paths.iter().for_each(|path| fs::write(path, half).unwrap());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let data = folder.path("data.json");
+    let refused = |name: &str, args: &[&str], word: &str| {
+        let ended = run(name, args);
+        assert_eq!(ended.code(), 2, "{args:?} {ended:#?}");
+        assert!(ended.stderr[0].contains(word), "{args:?} {ended:#?}");
+        for path in &paths {
+            assert_eq!(fs::read_to_string(path).unwrap(), half, "{name} {args:?}");
+        }
+    };
+    let manager = ["--data", &data, "--results", &kept, "--bind"];
+    let monitor = ["run", &config, "--data", &kept, "--metrics"];
+    refused("monitor_manager", &[&manager[..], &[&taken]].concat(), "address already in use");
+    refused(MONITOR, &[&monitor[..], &[&taken]].concat(), "address already in use");
+    let lock = File::create(folder.0.join("kept/.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let using = "another program is using";
+    refused("monitor_manager", &[&manager[..], &["127.0.0.1:0"]].concat(), using);
+    refused(MONITOR, &[&monitor[..], &["127.0.0.1:0"]].concat(), using);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod console;
 mod disk;
 mod metrics;
 mod prometheus;
+mod unread;
 mod watching;
 
 use std::fs;

@@ -73,6 +73,11 @@ fn other_requests_are_refused_in_words_and_garbage_does_no_harm() {
     for (request, expected) in [
         (b"GET / HTTP/1.1\r\n\r\n".as_slice(), "HTTP/1.1 200 OK"),
         (b"GET /metrics?name=x HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"GET http://127.0.0.1:9464/metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"HEAD HTTP://[::1]/metrics?x HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"GET http://monitor.lab.test HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"GET http://metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        (b"GET http://x/other HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found"),
         (b"GET /other HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found"),
         (b"POST /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 405 Method Not Allowed"),
         (b"\x16\x03\x01\0\xff\r\n\r\n", "HTTP/1.1 400 Bad Request"),

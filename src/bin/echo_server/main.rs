@@ -78,6 +78,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let address = args.bind.resolve(10100, Family::Any)?;
     let (socket, listener, address) = open(address, udp, tcp)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
 
     let server = Arc::new(Server {
         address,

@@ -76,6 +76,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("the services answer"));
     let lab = Lab::start(args.bind, args.port_base)?;
     let ca_file = CaFile::write(&lab, args.ca_file.as_deref())?;
     for &command in &args.breaks {

@@ -15,7 +15,7 @@ use monitor::console::{Console, Names};
 use monitor::printer::Printer;
 use monitor::runner::{Message, Runner, Sources};
 use monitor::tell::Teller;
-use monitor::{metrics, pool, scrape};
+use monitor::{atomic, metrics, pool, scrape};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -89,15 +89,18 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         );
     }
 
+    // Two monitors in one folder would cut off each other's lines.
+    let _folder = args.data.as_deref().map(atomic::lock_folder).transpose()?;
     // Bound before anything is said, so that a port in use is the first word.
     let listener = args.metrics.as_ref().map(|page| scrape::listen(page, 9464)).transpose()?;
+    output::for_ever(NAME, duty(args));
     let terminal = TerminalMode::keep();
     let names = Names::default();
     let (console, at_prompt) = match prompt(args, &names, &config) {
         Some((console, at_prompt)) => (Some(console), Some(at_prompt)),
         None => (None, None),
     };
-    let printer = Printer::start(at_prompt).map_err(no_thread)?;
+    let printer = Printer::start(NAME, at_prompt).map_err(no_thread)?;
     let teller = Teller::new(args.json, args.quiet, args.changes_only, Painter::for_stdout());
     let count = services.len();
     let mut runner = Runner::new(
@@ -113,6 +116,11 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         runner.keep_results(folder)?;
     }
     runner.say(start(args, count, listener.as_ref()));
+    listener
+        .as_ref()
+        .and_then(scrape::warning)
+        .into_iter()
+        .for_each(|warning| runner.note(warning));
 
     hear_signals(runner.outbox())?;
     if let Some(listener) = listener {
@@ -133,7 +141,18 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     Ok(Exit::Ok)
 }
 
-/// SIGINT and SIGTERM end the monitor, SIGHUP has it read its file again. A
+/// What the monitor still does when nobody reads what it prints.
+fn duty(args: &Args) -> Option<&'static str> {
+    match (args.data.is_some(), args.metrics.is_some()) {
+        (true, true) => Some("results are kept, and metrics shown"),
+        (true, false) => Some("results are kept"),
+        (false, true) => Some("metrics are shown"),
+        (false, false) => None,
+    }
+}
+
+/// SIGINT and SIGTERM end the monitor, SIGHUP has it read its file
+/// again, and open that of the results anew. A
 /// thread waits for them, because a handler itself may do next to nothing.
 fn hear_signals(runner: Sender<Message>) -> Result<(), String> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
@@ -156,7 +175,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 fn page(runner: &Sender<Message>) -> Option<String> {
     let (reply, figures) = mpsc::channel();
     runner.send(Message::Figures(reply)).ok()?;
-    Some(metrics::page(&figures.recv_timeout(PATIENCE).ok()?))
+    Some(metrics::page(figures.recv_timeout(PATIENCE).ok()?))
 }
 
 /// A prompt, where a person sits at a terminal that can show one.

@@ -95,6 +95,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
             .to_string());
     }
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
 
     let ledger = Ledger::new(address, &plan, args.json, args.quiet);
     ledger.listening(&what_else(args));

@@ -66,6 +66,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     let address = socket.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
     let line = DelayLine::if_needed(&plan, &socket)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
 
     let log = Log { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
     log.listening(address, &plan, args);
