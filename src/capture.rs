@@ -3,6 +3,7 @@
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::cli::stopping;
 use crate::sys;
 use packets::{ipv4, ipv6};
 
@@ -35,7 +36,7 @@ impl Capture {
         is_it: impl Fn(&[u8]) -> bool,
     ) -> Option<&[u8]> {
         let until = Instant::now() + SOON;
-        loop {
+        while !stopping() {
             let patience = until.saturating_duration_since(Instant::now());
             let packet = sys::receive_packet(&self.socket, &mut self.buffer, patience).ok()?;
             let found = carried(&self.buffer[..packet.length]);
@@ -46,6 +47,7 @@ impl Capture {
                 return Some(&self.buffer[..packet.length]);
             }
         }
+        None
     }
 }
 

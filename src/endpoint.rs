@@ -117,6 +117,7 @@ impl Endpoint {
                     cause(&why)
                 )
             })?
+            .map(canonical)
             .collect();
         match addresses.iter().find(|address| family.admits(address)) {
             Some(&address) => Ok(address),
@@ -133,6 +134,16 @@ impl Endpoint {
             }),
         }
     }
+}
+
+/// `::ffff:192.0.2.1` is an IPv4 address written as one of IPv6 (RFC 4291,
+/// section 2.5.5.2). A socket of IPv6 reaches it too, but hears of no ICMP error.
+fn canonical(mut address: SocketAddr) -> SocketAddr {
+    // A scope belongs to a link-local address, which this never changes.
+    if address.ip().to_canonical() != address.ip() {
+        address.set_ip(address.ip().to_canonical());
+    }
+    address
 }
 
 /// Explains why a server could not bind, and what would help.

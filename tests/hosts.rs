@@ -321,8 +321,12 @@ fn up_twice_and_down_twice_leave_nothing_behind() {
         mount -t tmpfs copy /mnt
         cp -a /etc /mnt/etc 2>/dev/null || :
         rm -rf /mnt/etc/netns
-        mkdir /mnt/run
-        mount --bind /mnt/etc /etc; mount --bind /mnt/run /run
+        mkdir /mnt/run /mnt/hidden
+        mount --bind /mnt/etc /etc
+        # As where `ip netns add` was used before: a mount that is hidden
+        # beneath another still stands in mountinfo.
+        mount --bind /mnt/hidden /run; ip netns add earlier
+        mount --bind /mnt/run /run
         state() { ip -o link; ls -A /run /etc; grep netns /proc/self/mountinfo; ip netns list; ps ax -o args; }
         state >/mnt/before || :
         $H down
@@ -353,6 +357,42 @@ fn up_twice_and_down_twice_leave_nothing_behind() {
     // The machine's own interfaces were the same while the hosts were up.
     assert!(!after.contains("link/"), "{said}");
     assert!(after.ends_with("status 1\n"), "{said}");
+}
+
+#[test]
+fn hosts_that_are_up_already_show_what_is_still_set() {
+    if cannot("hosts_that_are_up_already_show_what_is_still_set", &["iptables"]) {
+        return;
+    }
+    let said = in_world(
+        "$H up
+        echo then:
+        $H loss bob 50%
+        $H mtu alice 1400
+        $H reject router icmp admin-prohibited
+        $H ratelimit bob off
+        $H link alice down
+        $H exec bob sleep 600 & until $H status | grep -q 'running on bob'; do sleep 0.05; done
+        echo set:
+        $H up
+        $H down 2>/dev/null; $H up",
+    );
+    let (fresh, said) = said.split_once("then:\n").unwrap();
+    let (again, anew) = said.split_once("set:\n").unwrap().1.split_once("and up again").unwrap();
+    for said in [fresh, anew] {
+        assert!(!said.contains("still so"), "{said}");
+        assert!(said.contains("labs/hosts exec alice traceroute bob"), "{said}");
+    }
+    for line in [
+        "50% of the packets on their way to bob are lost",
+        "packets of up to 1400 bytes fit on alice's cable",
+        "alice's link is down",
+        "router rejects icmp with admin-prohibited",
+        "bob's ICMP errors: rate limit off",
+        "running on bob: sleep (",
+    ] {
+        assert!(again.contains(&format!("\n    {line}")), "{line:?} is not in\n{again}");
+    }
 }
 
 #[test]

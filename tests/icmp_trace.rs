@@ -431,6 +431,36 @@ fn traces_and_pings_at_the_same_time_do_not_take_each_others_answers() {
 }
 
 #[test]
+fn the_sums_count_what_is_lost_late_and_still_under_way() {
+    let test = "the_sums_count_what_is_lost_late_and_still_under_way";
+    // Beyond bob, who hears nothing of them, five probes are on their way yet.
+    let script = "
+        on r1 iptables -A OUTPUT -p icmp -j DROP
+        on bob iptables -A INPUT -p icmp -m ttl --ttl-gt 1 -j DROP
+        for flags in --json ''; do
+            show trace on alice icmp_trace --numeric -n 5 -W 500ms $flags 10.0.3.2
+        done
+        ip netns exec alice icmp_trace --numeric -W 1h --json 10.0.3.2 > /run/json & json=$!
+        until grep -q '\"seq\":9' /run/json; do sleep 0.05; done
+        kill -INT $json; wait $json
+        show stopped cat /run/json";
+    let Some(said) = along_the_chain(test, script) else { return };
+    for run in [&said[0], &said[2]] {
+        let summary = run.summary();
+        let count = |name: &str| summary[name].as_u64().unwrap_or_else(|| panic!("{summary}"));
+        let ends = ["received", "lost", "late", "waiting"].map(count);
+        assert_eq!(ends.iter().sum::<u64>(), count("sent"), "{summary}");
+        let all_that_r1_was_to_answer = if run.name == "stopped" { 3 } else { 5 };
+        assert_eq!(ends[1] + ends[3] >= all_that_r1_was_to_answer, true, "{summary}");
+    }
+    assert_eq!(said[0].summary()["lost"], 5);
+    let numbers = said[1].lines.last().unwrap().split_once(';').unwrap().1;
+    let mut numbers = numbers.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
+    let sent: u64 = numbers.next().unwrap().parse().unwrap();
+    assert_eq!(numbers.map(|word| word.parse::<u64>().unwrap()).sum::<u64>(), sent, "{said:#?}");
+}
+
+#[test]
 fn ctrl_c_shows_what_was_heard_and_ends_cleanly() {
     let test = "ctrl_c_shows_what_was_heard_and_ends_cleanly";
     let script = "
@@ -483,8 +513,11 @@ fn a_link_local_address_is_traced_on_its_own_link() {
 
 #[test]
 fn loopback_is_one_hop_and_three_probes() {
-    for address in ["127.0.0.1", "::1"] {
-        let trace = run(TRACE, &["--udp", "--numeric", "--json", address]);
+    // The last is an IPv4 address written as one of IPv6, from whose socket
+    // no error of IPv4 would ever be heard.
+    let hosts = [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::ffff:127.0.0.1", "127.0.0.1")];
+    for (host, address) in hosts {
+        let trace = run(TRACE, &["--udp", "--numeric", "--json", host]);
         let events = trace.events();
         let summary = named(&events, "summary")[0];
         assert_eq!((&summary["sent"], &summary["hops"]), (&3.into(), &1.into()), "{trace:#?}");
@@ -520,6 +553,7 @@ fn bad_input_is_told_on_one_line() {
         (&["224.0.0.1"], "not one host's address"),
         (&["0.0.0.0"], "not one host's address"),
         (&["::1", "-4"], "no IPv4 address"),
+        (&["::ffff:127.0.0.1", "-6"], "no IPv6 address"),
     ] {
         let trace = run(TRACE, args);
         assert_eq!((trace.code(), trace.stderr.len(), trace.stdout.len()), (2, 1, 0), "{trace:#?}");

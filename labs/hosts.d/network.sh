@@ -16,10 +16,16 @@ on() { # on HOST COMMAND...
 }
 
 exists() { [ -e "/run/netns/socklab-$1" ]; }
-is_mount() { awk -v at="$1" '$5 == at { found = 1 } END { exit !found }' /proc/self/mountinfo; }
+
+# mount_of FOLDER: the number of the mount that is seen there. mountinfo alone
+# does not tell: it also lists those that are hidden beneath another.
+mount_of() { sed -n 's/^mnt_id:[[:space:]]*//p' /proc/self/fdinfo/3 3<"$1"; }
+is_mount() { [ -d "$1" ] && [ "$(mount_of "$1")" != "$(mount_of "$1/..")" ]; }
 
 # True in a world (see below), where /run/netns is a tmpfs named socklab.
-in_world() { grep -q ' /run/netns .* - tmpfs socklab ' /proc/self/mountinfo; }
+in_world() {
+    [ -d /run/netns ] && grep -q "^$(mount_of /run/netns) .* - tmpfs socklab " /proc/self/mountinfo
+}
 
 # note HOST KEY, set_note HOST KEY [VALUE]: what is remembered of a host.
 alias_of() { ip -n "socklab-$1" link show dev lo 2>/dev/null | sed -n 's/^ *alias //p'; }

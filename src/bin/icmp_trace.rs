@@ -197,7 +197,7 @@ fn tell(reporter: &Reporter, args: &Args, names: &mut Names, event: &Event) {
     if let (Event::Heard { heard, .. }, false) = (event, args.numeric) {
         names.ask(heard.from);
     }
-    let mut name = |address: IpAddr| names.name(address).map(str::to_string);
+    let mut name = |address: IpAddr| names.name(address, cli::stopping).map(str::to_string);
     if args.json {
         return reporter.tell(None, "", &event_json(event, name));
     }
@@ -220,15 +220,19 @@ fn summary(reporter: &Reporter, args: &Args, plan: &Plan) {
         (None, None) => format!("{address} did not answer within {} hops", args.max_hops),
     };
     let counts = plan.counts;
-    let late = match counts.late {
-        0 => String::new(),
-        late => format!(
-            ", {late} of them after {}, shown as *; a longer -W would wait for these",
-            show_duration(args.timeout)
-        ),
-    };
-    let answered = counts.received + counts.late;
-    let text = format!("{end}; {} probes sent, {answered} answered{late}", counts.sent);
+    let mut text = format!("{end}; {} probes sent, {} answered", counts.sent, counts.received);
+    // What was sent beyond the target before it answered is not waited for.
+    for (count, name) in [(counts.lost, "lost"), (counts.waiting(), "still under way")] {
+        if count > 0 {
+            text += &format!(", {count} {name}");
+        }
+    }
+    if counts.late > 0 {
+        let (late, timeout) = (counts.late, show_duration(args.timeout));
+        text += &format!(
+            ", {late} late (after {timeout}, and shown as *: a longer -W would wait for them)"
+        );
+    }
     let event = json!({
         "event": "summary",
         "reached": plan.reached().is_some(),
@@ -237,6 +241,7 @@ fn summary(reporter: &Reporter, args: &Args, plan: &Plan) {
         "received": counts.received,
         "lost": counts.lost,
         "late": counts.late,
+        "waiting": counts.waiting(),
         "duplicates": counts.duplicates,
     });
     reporter.tell(None, &text, &event);

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cli::LOOK_UP;
 use crate::sys;
 
 /// So long a name is waited for, at the most. After one was not there in time
@@ -50,15 +51,18 @@ impl Names {
         });
     }
 
-    /// The name of an address that was asked for, if it comes in time.
-    pub fn name(&mut self, address: IpAddr) -> Option<&str> {
+    /// The name of an address that was asked for, if it comes in time, and
+    /// before `stopped` says that nobody wants to wait any longer.
+    pub fn name(&mut self, address: IpAddr, stopped: impl Fn() -> bool) -> Option<&str> {
         let until = *self.asked.get(&address)? + self.patience;
         while !self.known.contains_key(&address) {
             let left = until.saturating_duration_since(Instant::now());
-            match self.answers.1.recv_timeout(left) {
+            // No signal ends this wait, so that it has to be a short one.
+            match self.answers.1.recv_timeout(left.min(LOOK_UP)) {
                 Ok((address, name)) => {
                     self.known.insert(address, name);
                 }
+                Err(_) if left > LOOK_UP && !stopped() => {}
                 Err(_) => {
                     self.patience = Duration::ZERO;
                     return None;
@@ -91,10 +95,21 @@ mod tests {
     fn what_was_not_asked_for_or_does_not_come_has_no_name() {
         let mut names = Names { patience: Duration::ZERO, ..Names::default() };
         let address = IpAddr::from([10, 0, 0, 1]);
-        assert_eq!(names.name(address), None);
+        assert_eq!(names.name(address, || false), None);
         names.asked.insert(address, Instant::now());
-        assert_eq!(names.name(address), None);
+        assert_eq!(names.name(address, || false), None);
         names.answers.0.send((address, Some("router".into()))).unwrap();
-        assert_eq!(names.name(address), Some("router"));
+        assert_eq!(names.name(address, || false), Some("router"));
+    }
+
+    #[test]
+    fn ctrl_c_ends_the_wait_for_a_name() {
+        let hour = Duration::from_secs(3600);
+        let mut names = Names { patience: hour, ..Names::default() };
+        let (address, began) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
+        names.asked.insert(address, began);
+        assert_eq!(names.name(address, || true), None);
+        assert!(began.elapsed() < hour / 60);
+        assert_eq!(names.patience, Duration::ZERO, "nor is another name waited for");
     }
 }

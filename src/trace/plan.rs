@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Answer, Heard, mark};
+use crate::stats::Counts;
 
 /// No more probes than this are under way at once, as Linux's traceroute has it.
 const MOST_UNDER_WAY: usize = 16;
@@ -72,16 +73,6 @@ pub enum Verdict {
     Foreign,
 }
 
-/// What came of all probes together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub sent: u64,
-    pub received: u64,
-    pub lost: u64,
-    pub late: u64,
-    pub duplicates: u64,
-}
-
 /// A trace under way.
 #[derive(Debug)]
 pub struct Plan {
@@ -96,6 +87,7 @@ pub struct Plan {
     next_told: u16,
     ended: bool,
     reached: bool,
+    /// An ICMP error is what a probe is sent for: it counts as received.
     pub counts: Counts,
 }
 
@@ -509,9 +501,8 @@ mod tests {
                 while let Some(hop) = plan.next_hop() {
                     told.push(hop[0].ttl);
                 }
-                let Counts { sent, received, lost, late, .. } = plan.counts;
                 let waiting = plan.probes.iter().filter(|p| p.outcome == Outcome::Waiting);
-                prop_assert_eq!(sent, received + lost + late + waiting.count() as u64);
+                prop_assert_eq!(plan.counts.waiting(), waiting.count() as u64);
             }
             let expected: Vec<u8> = (first_hop..).take(told.len()).collect();
             prop_assert_eq!(&told, &expected);

@@ -123,11 +123,14 @@ impl<'a> Page<'a> {
         for part in &self.parts {
             match part {
                 Part::Header { title, fields } => {
+                    let start = fields.iter().map(|field| field.range.start).min();
+                    let end = fields.iter().map(|field| field.range.end).max();
                     let fields: Vec<Value> = fields.iter().map(field_json).collect();
-                    headers.push(json!({"title": title, "fields": fields}));
+                    headers.push(json!({"title": title, "bytes": [start, end], "fields": fields}));
                 }
                 Part::Bytes { title, range } => {
-                    headers.push(json!({"title": title, "bytes": [range.start, range.end]}));
+                    let bytes = [range.start, range.end];
+                    headers.push(json!({"title": title, "bytes": bytes, "fields": []}));
                 }
                 Part::Note(text) => notes.push(text.as_str()),
             }

@@ -7,6 +7,7 @@ use crate::ipv4::{ICMP, UDP};
 use crate::ipv6::ICMPV6;
 use crate::{ipv4, ipv6, udp};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Captured with tcpdump from `ping -c 1 -s 5 -p 61 -e 4660 127.0.0.1`.
@@ -196,7 +197,13 @@ fn json_has_the_fields_of_the_page() {
     let json = Page::ip_packet(&PING).json();
     let fields = json["headers"][0]["fields"].as_array().unwrap();
     let ttl = fields.iter().find(|field| field["name"] == "time to live").unwrap();
-    assert_eq!((ttl["value"].as_str(), &ttl["bytes"]), (Some("64"), &serde_json::json!([8, 9])));
+    assert_eq!((ttl["value"].as_str(), &ttl["bytes"]), (Some("64"), &json!([8, 9])));
+    // A payload has no fields, which is no reason to lack the name.
+    let headers = json["headers"].as_array().unwrap();
+    let of = |name: &str| headers.iter().map(|header| header[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("bytes"), [json!([0, 20]), json!([20, 28]), json!([28, 33])]);
+    assert!(of("fields").iter().all(Value::is_array));
+    assert_eq!(headers[2]["fields"], json!([]));
     assert_eq!(json["checksums"][1]["found"], "84ca");
     assert_eq!(json["checksums"][1]["verdict"], "right");
 }

@@ -75,9 +75,7 @@ impl Args {
         if let Some(port) = self.host.port {
             return Err(format!("ICMP has no ports: leave out :{port}"));
         }
-        let mut target = self.host.resolve(0, self.family.wanted())?;
-        // ::ffff:192.0.2.1 is an IPv4 address in IPv6's clothes.
-        target.set_ip(target.ip().to_canonical());
+        let target = self.host.resolve(0, self.family.wanted())?;
         if target.ip().is_multicast() {
             return Err(format!("{} is a group of hosts; give the address of one", target.ip()));
         }
