@@ -1,14 +1,19 @@
 //! Asking over UDP: a connected socket, a request sent again after a while, and the first answer that is one.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
 use socklab::clock::Arrival;
+use socklab::endpoint::cause;
 use socklab::sys;
 
-use crate::outcome::Deadline;
+use crate::outcome::{Deadline, Outcome};
 
+use super::lack;
+use super::reach::{self, NoAnswer};
 use super::{Packet, Watch};
 
 /// A request goes out so many times, spread over the time that there is,
@@ -20,75 +25,132 @@ pub const TRIES: usize = 3;
 pub enum Ending<T> {
     /// The answer, and the time since the first request.
     Answered(T, Duration),
-    /// ICMP port unreachable.
-    Refused,
     /// Nothing that was an answer, to the end.
     Silent,
-    /// The operating system would not send or receive.
-    Failed(io::Error),
 }
 
-/// A socket on a random port whose only peer this is: the kernel keeps other
-/// senders' datagrams from it, and tells it of a port unreachable.
-///
-/// # Errors
-/// Those of socket(2), bind(2) and connect(2).
-pub fn open(address: SocketAddr) -> io::Result<UdpSocket> {
-    let any: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(address)?;
-    sys::stamp_arrivals(&socket);
-    Ok(socket)
+/// A connected socket, and what it is needed for to understand its errors.
+#[derive(Debug)]
+pub struct Asker {
+    pub socket: UdpSocket,
+    address: SocketAddr,
+    deadline: Deadline,
 }
 
-/// Sends the requests, one after another at equal times, until `judge` takes a
-/// datagram for the answer; it returns None for one that is to be waited past.
-pub fn ask<T>(
-    socket: &UdpSocket,
-    requests: &[&[u8]],
-    deadline: &Deadline,
-    watch: Watch,
-    mut judge: impl FnMut(&[u8]) -> Option<T>,
-) -> Ending<T> {
-    let first = Instant::now();
-    let Some(left) = deadline.left() else { return Ending::Silent };
-    let mut buffer = vec![0; 65_536];
-    for (attempt, request) in (1u32..).zip(requests) {
-        watch(&Packet::sent(request));
-        if let Err(why) = socket.send(request) {
-            return failed(why);
+impl Asker {
+    /// A socket on a random port whose only peer this is: the kernel keeps other
+    /// senders' datagrams from it, and tells it of every ICMP error.
+    ///
+    /// # Errors
+    /// What this machine lacks.
+    pub fn open(address: SocketAddr, deadline: &Deadline) -> Result<Asker, NoAnswer> {
+        let socket = lack::socket_to(address)?;
+        sys::stamp_arrivals(&socket);
+        sys::queue_errors(&socket, Version::of(address.ip()));
+        Ok(Asker { socket, address, deadline: *deadline })
+    }
+
+    /// Sends a datagram.
+    ///
+    /// # Errors
+    /// It was not sent, or an earlier one was refused.
+    pub fn send(&self, request: &[u8]) -> Result<(), NoAnswer> {
+        // One error that is no verdict may come before: that the path's MTU is
+        // smaller, after which the kernel makes fragments.
+        for _ in 0..2 {
+            match self.socket.send(request) {
+                Ok(_) => return Ok(()),
+                Err(why) => self.heard(&why)?,
+            }
         }
-        let until = first + left * attempt / requests.len() as u32;
-        loop {
-            let patience = until.saturating_duration_since(Instant::now());
-            match sys::receive(socket, &mut buffer, patience) {
-                Ok((length, stamp)) => {
-                    let arrival = Arrival::new(stamp);
-                    let reply = &buffer[..length];
-                    watch(&Packet::received(reply));
-                    if let Some(answer) = judge(reply) {
-                        return Ending::Answered(answer, arrival.since(first));
-                    }
-                }
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                Err(why) if why.kind() == ErrorKind::WouldBlock => {}
-                Err(why) => return failed(why),
+        self.socket.send(request).map(|_| ()).map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))
+    }
+
+    /// Waits for a datagram, but no longer than until then; also when that is
+    /// over, it takes what has come in by then. None if there was none, or one
+    /// that came too late.
+    ///
+    /// # Errors
+    /// A refusal came in its place, or this machine lacks something.
+    pub fn receive(
+        &self,
+        buffer: &mut [u8],
+        until: Instant,
+    ) -> Result<Option<(usize, Arrival)>, NoAnswer> {
+        let patience = until.saturating_duration_since(Instant::now());
+        match sys::receive(&self.socket, buffer, patience) {
+            Ok((length, stamp)) => {
+                let arrival = Arrival::new(stamp);
+                let in_time = arrival.since(self.deadline.began) <= self.deadline.timeout;
+                Ok(in_time.then_some((length, arrival)))
             }
-            // Also after a datagram: a stream of wrong ones must not hold us.
-            if Instant::now() >= until {
-                break;
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Ok(None)
             }
+            Err(why) => self.heard(&why).map(|()| None),
         }
     }
-    Ending::Silent
-}
 
-fn failed<T>(why: io::Error) -> Ending<T> {
-    match why.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ending::Refused,
-        _ => Ending::Failed(why),
+    /// What a failed call says of the address; nothing if it is to be made again.
+    fn heard(&self, why: &io::Error) -> Result<(), NoAnswer> {
+        let ip = self.address.ip();
+        let queued = sys::next_error(&self.socket, &mut [0; 512]).ok().flatten();
+        let answer = match queued.and_then(|error| Some((error.problem?, error.from))) {
+            Some((problem, _)) if problem.next_hop_mtu().is_some() => return Ok(()),
+            Some((problem, from)) => {
+                let own = self.socket.local_addr().ok().map(|own| own.ip());
+                reach::icmp(ip, own, problem, from)
+            }
+            None => match why.kind() {
+                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+                    let problem = Problem::port_unreachable(Version::of(ip));
+                    reach::icmp(ip, None, problem, None)
+                }
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    let words = format!("{ip} is unreachable: {}", cause(why));
+                    NoAnswer::Refused(Outcome::down(words))
+                }
+                _ => NoAnswer::Lack(lack::not_asked(why)),
+            },
+        };
+        Err(answer.map(|outcome| outcome.after(self.deadline.began.elapsed())))
+    }
+
+    /// Sends the requests, one after another at equal times, until `judge` takes a
+    /// datagram for the answer; it returns None for one that is to be waited past.
+    ///
+    /// # Errors
+    /// A refusal, or what this machine lacks.
+    pub fn ask<T>(
+        &self,
+        requests: &[&[u8]],
+        watch: Watch,
+        mut judge: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Ending<T>, NoAnswer> {
+        let first = Instant::now();
+        let Some(left) = self.deadline.left() else { return Ok(Ending::Silent) };
+        let mut buffer = vec![0; 65_536];
+        for (attempt, request) in (1u32..).zip(requests) {
+            watch(&Packet::sent(request));
+            self.send(request)?;
+            let until = left * attempt / requests.len() as u32;
+            loop {
+                let received = self.receive(&mut buffer, first + until)?;
+                if let Some((length, arrival)) = &received {
+                    let reply = &buffer[..*length];
+                    watch(&Packet::received(reply));
+                    if let Some(answer) = judge(reply) {
+                        return Ok(Ending::Answered(answer, arrival.since(first)));
+                    }
+                }
+                // Also after a datagram: a stream of wrong ones must not hold
+                // us. One that came in time may lie behind one that did, too.
+                let came = received.map(|(_, arrival)| arrival.since(first));
+                if came.is_none_or(|came| came >= until) && first.elapsed() >= until {
+                    break;
+                }
+            }
+        }
+        Ok(Ending::Silent)
     }
 }

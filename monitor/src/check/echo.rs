@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Instant;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
 use socklab::output::printable;
@@ -15,11 +13,12 @@ use socklab::output::printable;
 use crate::outcome::{Deadline, Outcome};
 
 use super::Watch;
-use super::datagram::{self, Ending, TRIES};
+use super::datagram::{Asker, Ending, TRIES};
+use super::lack;
 use super::parameter::{self, Parameter};
+use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
-use super::stream::{Timed, no_socket, not_connected};
-use super::udp::unsendable;
+use super::stream::Timed;
 use super::value::Value;
 
 /// Where the toolkit's `echo_server` listens.
@@ -116,9 +115,9 @@ impl Echo {
     }
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
-        let nonce = match SysRng.try_next_u64() {
+        let nonce = match lack::random() {
             Ok(nonce) => nonce,
-            Err(why) => return Outcome::unverified(format!("no random numbers: {why}")),
+            Err(outcome) => return outcome,
         };
         let message = format!("{} {nonce:016x}\n", self.message).into_bytes();
         let addresses = match resolve(&self.host, self.port.unwrap_or(PORT), deadline) {
@@ -126,43 +125,54 @@ impl Echo {
             Err(outcome) => return outcome,
         };
         match self.protocol {
-            Protocol::Udp => over_udp(addresses[0], &message, deadline, watch),
+            Protocol::Udp => {
+                let mut asked = None;
+                let answer = first_answer(&addresses, deadline, |address, _| {
+                    asked = Some(address.to_string());
+                    over_udp(address, &message, deadline, watch)
+                });
+                answer.unwrap_or_else(|outcome| outcome).with("address", asked)
+            }
             Protocol::Tcp => over_tcp(&addresses, &message, deadline),
         }
     }
 }
 
-fn over_udp(address: SocketAddr, message: &[u8], deadline: &Deadline, watch: Watch) -> Outcome {
-    let socket = match datagram::open(address) {
-        Ok(socket) => socket,
-        Err(why) => return no_socket(&why),
-    };
+fn over_udp(
+    address: SocketAddr,
+    message: &[u8],
+    deadline: &Deadline,
+    watch: Watch,
+) -> Result<Outcome, NoAnswer> {
     let mut other = None;
-    let ending = datagram::ask(&socket, &[message; TRIES], deadline, watch, |reply| {
+    let asker = Asker::open(address, deadline)?;
+    let ending = asker.ask(&[message; TRIES], watch, |reply| {
         if reply == message {
             return Some(());
         }
         other = Some(differs(message, reply));
         None
-    });
+    })?;
     let within = show_duration(deadline.timeout);
-    match (ending, other) {
+    Ok(match (ending, other) {
         (Ending::Answered((), took), _) => equal(message).after(took),
-        (Ending::Refused, _) => Outcome::down("port unreachable: no program listens there")
-            .after(deadline.began.elapsed()),
         (Ending::Silent, Some(other)) => Outcome::down(other),
         (Ending::Silent, None) => {
             Outcome::down(format!("no reply to {TRIES} datagrams within {within}"))
         }
-        (Ending::Failed(why), _) => unsendable(&why),
-    }
+    })
 }
 
 fn over_tcp(addresses: &[SocketAddr], message: &[u8], deadline: &Deadline) -> Outcome {
-    let mut stream = match Timed::connect(addresses, deadline) {
+    let stream = match Timed::connect(addresses, deadline) {
         Ok(stream) => stream,
-        Err(why) => return not_connected(&why, deadline),
+        Err(outcome) => return outcome,
     };
+    let peer = stream.peer().map(|peer| peer.to_string());
+    over_stream(stream, message, deadline).with("address", peer)
+}
+
+fn over_stream(mut stream: Timed, message: &[u8], deadline: &Deadline) -> Outcome {
     let sent = Instant::now();
     let mut reply = vec![0; message.len()];
     let mut have = 0;

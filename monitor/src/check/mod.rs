@@ -11,6 +11,8 @@
 //! | [`parameter`], [`value`], [`pattern`], [`words`] | parameters, from TOML or typed |
 //! | [`resolve`] | looking up names, with a deadline |
 //! | [`stream`], [`datagram`] | asking over TCP and over UDP, with a deadline |
+//! | [`reach`] | one address after another; what a refusal proves |
+//! | [`lack`] | what this machine lacks, and no service can be blamed for |
 //!
 //! A check says up only where it saw the service answer. What it could not find
 //! out for lack of something on this machine is unverified, and not down.
@@ -26,9 +28,11 @@ pub mod dns;
 pub mod echo;
 pub mod http;
 pub mod icmp;
+pub mod lack;
 pub mod ntp;
 pub mod parameter;
 pub mod pattern;
+pub mod reach;
 pub mod resolve;
 pub mod stream;
 pub mod tcp;

@@ -15,9 +15,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socklab::cli::show_duration;
-use socklab::endpoint::cause;
 
 use crate::outcome::{Deadline, Outcome};
+
+use super::lack;
 
 /// So many names are looked up at the same time.
 const THREADS: usize = 8;
@@ -51,28 +52,20 @@ pub fn resolve(host: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketA
 }
 
 /// Why there are no addresses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Unresolved {
-    /// The resolver's answer.
-    Failed(String),
+    /// The resolver's answer, or what this machine lacks to get one.
+    Failed(Outcome),
     TooSlow {
         timeout: Duration,
         busy: bool,
     },
-    /// Not even a thread could be had.
-    NoThread(String),
 }
 
 impl Unresolved {
     fn outcome(self, host: &str) -> Outcome {
         match self {
-            // EAI_AGAIN, as glibc and musl word it: nobody knows, for now.
-            Unresolved::Failed(why) if why.contains("emporary failure") || why == "try again" => {
-                Outcome::unverified(format!(
-                    "{host} was not looked up: {why}; does this machine reach its resolver?"
-                ))
-            }
-            Unresolved::Failed(why) => Outcome::down(format!("cannot resolve {host}: {why}")),
+            Unresolved::Failed(outcome) => outcome,
             Unresolved::TooSlow { timeout, busy } => {
                 let timeout = show_duration(timeout);
                 Outcome::unverified(match busy {
@@ -83,15 +76,12 @@ impl Unresolved {
                     ),
                 })
             }
-            Unresolved::NoThread(why) => {
-                Outcome::unverified(format!("{host} was not looked up: no thread: {why}"))
-            }
         }
     }
 }
 
 type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
-type Answer = Result<Vec<SocketAddr>, String>;
+type Answer = Result<Vec<SocketAddr>, Outcome>;
 
 /// The threads, and what they are to do.
 struct Resolver {
@@ -141,7 +131,7 @@ impl Resolver {
                     Err(why) => {
                         state.queue.pop_back();
                         state.waiting.remove(host);
-                        return Err(Unresolved::NoThread(cause(&why)));
+                        return Err(Unresolved::Failed(lack::not_asked(&why)));
                     }
                 }
             }
@@ -180,11 +170,11 @@ impl Resolver {
                 .is_some_and(|waiters| waiters.iter().any(|(until, _)| *until > now));
             let answer = if wanted {
                 drop(state);
-                let answer = (self.lookup)(&host).map_err(|why| cause(&why));
+                let answer = (self.lookup)(&host).map_err(|why| lack::not_resolved(&host, &why));
                 state = self.lock();
                 answer
             } else {
-                Err("nobody waited".to_string())
+                Err(Outcome::unverified("nobody waited"))
             };
             for (_, waiter) in state.waiting.remove(&host).unwrap_or_default() {
                 // It may have given up by now.
@@ -259,12 +249,5 @@ mod tests {
             }
         });
         assert_eq!(LOOKUPS.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn what_the_resolver_says_is_told_apart() {
-        let failed = |why: &str| Unresolved::Failed(why.to_string()).outcome("a.test").verdict;
-        assert_eq!(failed("name or service not known"), Verdict::Down);
-        assert_eq!(failed("temporary failure in name resolution"), Verdict::Unverified);
     }
 }

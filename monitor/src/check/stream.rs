@@ -1,13 +1,17 @@
 //! A TCP connection of which every call ends at the check's deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
+use socklab::sys::{self, NotConnected};
 
 use crate::outcome::{Deadline, Outcome};
+
+use super::lack;
+use super::reach::{self, NoAnswer, first_answer};
 
 /// A connection and its deadline. Without it a server that sends a byte now
 /// and then could hold a check for ever, whatever timeout a single read has.
@@ -15,41 +19,81 @@ use crate::outcome::{Deadline, Outcome};
 pub struct Timed {
     stream: TcpStream,
     deadline: Deadline,
+    /// How many bytes may still be read after the deadline, once it is over.
+    late: Option<usize>,
 }
+
+/// More than a check looks at does not count after the deadline.
+const MOST_LATE: usize = 1 << 20;
 
 impl Timed {
     /// Connects to the first of these addresses that lets us. Each has an
     /// equal share of the time that is left when its turn comes.
     ///
     /// # Errors
-    /// That of the last one; `TimedOut` when there is no time left.
-    pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> io::Result<Timed> {
-        let mut last = io::Error::from(ErrorKind::TimedOut);
-        for (turn, address) in addresses.iter().enumerate() {
-            let Some(left) = deadline.left() else { break };
-            let share = left / (addresses.len() - turn) as u32;
-            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
-                // Where nobody listens on a port from which this machine also
-                // connects, TCP may by chance meet itself (RFC 9293, section 3.5).
-                Ok(stream) if stream.local_addr()? == *address => {
-                    last = ErrorKind::ConnectionRefused.into();
-                }
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Timed { stream, deadline: *deadline });
-                }
-                Err(why) => last = why,
+    /// The outcome: who refused, that nobody answered, what this machine lacks.
+    pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<Timed, Outcome> {
+        first_answer(addresses, deadline, |address, left| {
+            let share = deadline.left().unwrap_or_default() / left;
+            Timed::connect_one(address, share, deadline)
+        })
+    }
+
+    fn connect_one(
+        address: SocketAddr,
+        share: Duration,
+        deadline: &Deadline,
+    ) -> Result<Timed, NoAnswer> {
+        let ip = address.ip();
+        let own = lack::socket_to(address)?.local_addr().ok().map(|own| own.ip());
+        let refused = || NoAnswer::Refused(reach::refused(ip).after(deadline.began.elapsed()));
+        let stream = match sys::connect_tcp(address, share.max(Duration::from_millis(1)), || false)
+        {
+            // Where nobody listens on a port from which this machine also
+            // connects, TCP may by chance meet itself (RFC 9293, section 3.5).
+            Ok(stream) if stream.local_addr().is_ok_and(|own| own == address) => {
+                return Err(refused());
             }
+            Ok(stream) => stream,
+            Err(NotConnected { icmp: Some((problem, from)), .. }) => {
+                return Err(reach::icmp(ip, own, problem, from));
+            }
+            Err(NotConnected { why, .. }) if why.kind() == ErrorKind::ConnectionRefused => {
+                return Err(refused());
+            }
+            Err(NotConnected { why, .. }) => return Err(no_connection(ip, &why, deadline)),
+        };
+        match stream.set_nodelay(true) {
+            Ok(()) => Ok(Timed { stream, deadline: *deadline, late: None }),
+            // The connection was reset in the meantime.
+            Err(why) => Err(no_connection(ip, &why, deadline)),
         }
-        Err(last)
     }
 
     pub fn peer(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
     }
 
-    fn left(&self) -> io::Result<Option<Duration>> {
-        self.deadline.left().map(Some).ok_or_else(|| ErrorKind::TimedOut.into())
+    /// What came in time is taken even if this program, or its machine, stood
+    /// still until the time was over: so much as waits in the kernel when that
+    /// is found out, and no byte more.
+    fn read_late(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_nonblocking(true)?;
+        let left = match self.late {
+            Some(left) => left,
+            None => self.stream.peek(&mut vec![0; MOST_LATE]).map_err(one_name)?,
+        };
+        if left == 0 {
+            // Now only the end may still be heard.
+            return match self.stream.peek(&mut [0]).map_err(one_name)? {
+                0 => Ok(0),
+                _ => Err(ErrorKind::TimedOut.into()),
+            };
+        }
+        let wanted = buffer.len().min(left);
+        let length = self.stream.read(&mut buffer[..wanted]).map_err(one_name)?;
+        self.late = Some(left - length);
+        Ok(length)
     }
 }
 
@@ -60,14 +104,20 @@ fn one_name(why: io::Error) -> io::Error {
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer).map_err(one_name)
+        match self.deadline.left() {
+            Some(left) if self.late.is_none() => {
+                self.stream.set_read_timeout(Some(left))?;
+                self.stream.read(buffer).map_err(one_name)
+            }
+            _ => self.read_late(buffer),
+        }
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
+        let left = self.deadline.left().ok_or(ErrorKind::TimedOut)?;
+        self.stream.set_write_timeout(Some(left))?;
         self.stream.write(bytes).map_err(one_name)
     }
 
@@ -76,37 +126,18 @@ impl Write for Timed {
     }
 }
 
-/// What a failed connect says of the service: most that it is down, and some
-/// only that this machine lacks something.
-pub fn not_connected(why: &io::Error, deadline: &Deadline) -> Outcome {
-    match why.kind() {
-        ErrorKind::ConnectionRefused => {
-            Outcome::down("connection refused: no program listens there")
-                .after(deadline.began.elapsed())
-        }
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Outcome::down(format!(
-            "timed out: no connection within {}",
-            show_duration(deadline.timeout)
-        )),
-        ErrorKind::PermissionDenied => {
-            Outcome::unverified(format!("not allowed to connect: {}; a firewall here?", cause(why)))
-        }
-        // Ports, descriptors or memory of this machine have run out.
-        ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => no_socket(why),
-        _ if is_out_of_descriptors(why) => no_socket(why),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Outcome::down(format!("unreachable: {}", cause(why)))
-        }
-        _ => Outcome::down(format!("no connection: {}", cause(why))),
+/// What a failed connect says where nobody said why.
+fn no_connection(ip: IpAddr, why: &io::Error, deadline: &Deadline) -> NoAnswer {
+    if let Some(outcome) = lack::of(why) {
+        return NoAnswer::Lack(outcome);
     }
-}
-
-/// The check could not even begin.
-pub fn no_socket(why: &io::Error) -> Outcome {
-    Outcome::unverified(format!("this machine gives no socket: {}", cause(why)))
-}
-
-/// EMFILE and ENFILE, for which std has no name.
-fn is_out_of_descriptors(why: &io::Error) -> bool {
-    cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
+    NoAnswer::Refused(Outcome::down(match why.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+            format!("timed out: no connection to {ip} within {}", show_duration(deadline.timeout))
+        }
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            format!("{ip} is unreachable: {}", cause(why))
+        }
+        _ => format!("no connection to {ip}: {}", cause(why)),
+    }))
 }

@@ -12,7 +12,7 @@ use crate::outcome::{Deadline, Outcome};
 use super::parameter::{self, Parameter};
 use super::pattern::Pattern;
 use super::resolve::resolve;
-use super::stream::{Timed, not_connected};
+use super::stream::Timed;
 use super::value::Value;
 
 /// Whether a TCP port takes connections.
@@ -79,7 +79,7 @@ impl Tcp {
         let began = Instant::now();
         let mut stream = match Timed::connect(&addresses, deadline) {
             Ok(stream) => stream,
-            Err(why) => return not_connected(&why, deadline),
+            Err(outcome) => return outcome,
         };
         let connected = began.elapsed();
         let outcome = match self.talk(&mut stream, deadline) {

@@ -1,6 +1,6 @@
 //! The way to a host, hop by hop; a way that changed can so be told.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -12,7 +12,9 @@ use socklab::trace::{self, Event};
 use crate::outcome::{Deadline, Outcome};
 
 use super::icmp;
+use super::lack;
 use super::parameter::Parameter;
+use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
 use super::value::Value;
 
@@ -57,14 +59,20 @@ impl Trace {
     }
 
     pub fn run(&self, deadline: &Deadline) -> Outcome {
-        let target = match resolve(&self.host, 0, deadline) {
-            Ok(addresses) => addresses[0],
+        let addresses = match resolve(&self.host, 0, deadline) {
+            Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let mut prober = match IcmpProber::open(target, SIZE, false) {
-            Ok(prober) => prober,
-            Err(why) => return Outcome::unverified(why),
-        };
+        let answer = first_answer(&addresses, deadline, |target, _| {
+            lack::socket_to(target)?;
+            self.to(target, deadline)
+        });
+        answer.unwrap_or_else(|outcome| outcome)
+    }
+
+    fn to(&self, target: SocketAddr, deadline: &Deadline) -> Result<Outcome, NoAnswer> {
+        let lacks = |why| NoAnswer::Lack(Outcome::unverified(why));
+        let mut prober = IcmpProber::open(target, SIZE, false).map_err(lacks)?;
         let settings = Settings {
             first_hop: 1,
             max_hops: self.max_hops,
@@ -81,9 +89,7 @@ impl Trace {
                 hops.push(Hop::of(probes));
             }
         });
-        if let Err(why) = traced {
-            return Outcome::unverified(why);
-        }
+        traced.map_err(lacks)?;
         hops.extend(plan.untold().map(Hop::of));
         let took = began.elapsed();
         let path: Vec<Json> = hops.iter().map(Hop::json).collect();
@@ -107,10 +113,14 @@ impl Trace {
                 last(&hops)
             )),
         };
-        outcome
+        let outcome = outcome
             .with("address", target.ip().to_string())
             .with("hops", plan.ended())
-            .with("path", path)
+            .with("path", path);
+        match (plan.reached(), plan.ended()) {
+            (None, Some(_)) => Err(NoAnswer::Refused(outcome)),
+            _ => Ok(outcome),
+        }
     }
 }
 

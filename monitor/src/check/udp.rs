@@ -1,21 +1,21 @@
 //! A UDP port. An answer proves that somebody is there, a port unreachable
 //! that nobody is; and silence proves nothing.
 
+use std::net::SocketAddr;
+
 use crate::wire::{dns, ntp};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use socklab::cli::show_duration;
-use socklab::endpoint::cause;
 use socklab::output::printable;
 
 use crate::outcome::{Deadline, Outcome};
 
 use super::Watch;
-use super::datagram::{self, Ending, TRIES};
+use super::datagram::{Asker, Ending, TRIES};
+use super::lack;
 use super::parameter::{self, Parameter};
 use super::pattern::Pattern;
+use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
-use super::stream::no_socket;
 use super::value::Value;
 
 /// Whether a UDP port answers.
@@ -73,21 +73,33 @@ impl Udp {
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
         let port = self.port.unwrap_or_default();
-        let address = match resolve(&self.host, port, deadline) {
-            Ok(addresses) => addresses[0],
+        let addresses = match resolve(&self.host, port, deadline) {
+            Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let probe = match Probe::of(self.send.as_deref(), port) {
-            Ok(probe) => probe,
+        let probe = match lack::random() {
+            Ok(random) => Probe::of(self.send.as_deref(), port, random),
             Err(outcome) => return outcome,
         };
-        let socket = match datagram::open(address) {
-            Ok(socket) => socket,
-            Err(why) => return no_socket(&why),
-        };
+        let mut asked = None;
+        let answer = first_answer(&addresses, deadline, |address, _| {
+            asked = Some(address.to_string());
+            self.ask(address, &probe, deadline, watch)
+        });
+        answer.unwrap_or_else(|outcome| outcome).with("address", asked)
+    }
+
+    fn ask(
+        &self,
+        address: SocketAddr,
+        probe: &Probe,
+        deadline: &Deadline,
+        watch: Watch,
+    ) -> Result<Outcome, NoAnswer> {
         let request = probe.bytes();
         let mut other = None;
-        let ending = datagram::ask(&socket, &[&request[..]; TRIES], deadline, watch, |reply| {
+        let asker = Asker::open(address, deadline)?;
+        let ending = asker.ask(&[&request[..]; TRIES], watch, |reply| {
             let expected = self.expect.as_ref().is_none_or(|expect| expect.is_in(reply));
             match probe.said(reply) {
                 Some(said) if expected => Some(said),
@@ -96,13 +108,9 @@ impl Udp {
                     None
                 }
             }
-        });
-        match (ending, other) {
+        })?;
+        Ok(match (ending, other) {
             (Ending::Answered(said, took), _) => Outcome::up(said).after(took),
-            (Ending::Refused, _) => {
-                Outcome::down("closed: port unreachable, no program listens there")
-                    .after(deadline.began.elapsed())
-            }
             (Ending::Silent, Some(other)) => {
                 Outcome::down(format!("answered, but not as expected: {other}"))
             }
@@ -110,19 +118,7 @@ impl Udp {
                 "open or filtered: no answer to {TRIES} datagrams within {}",
                 show_duration(deadline.timeout)
             )),
-            (Ending::Failed(why), _) => unsendable(&why),
-        }
-    }
-}
-
-/// What it says of a service that a datagram to it could not be sent.
-pub fn unsendable(why: &std::io::Error) -> Outcome {
-    use std::io::ErrorKind::{HostUnreachable, NetworkUnreachable};
-    match why.kind() {
-        HostUnreachable | NetworkUnreachable => {
-            Outcome::down(format!("unreachable: {}", cause(why)))
-        }
-        _ => Outcome::unverified(format!("could not be asked: {}", cause(why))),
+        })
     }
 }
 
@@ -135,11 +131,8 @@ enum Probe {
 }
 
 impl Probe {
-    fn of(send: Option<&[u8]>, port: u16) -> Result<Probe, Outcome> {
-        let random = SysRng
-            .try_next_u64()
-            .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?;
-        Ok(match (send, port) {
+    fn of(send: Option<&[u8]>, port: u16, random: u64) -> Probe {
+        match (send, port) {
             (Some(bytes), _) => Probe::Bytes(bytes.to_vec()),
             (None, 53) => {
                 let root = dns::Name::root();
@@ -147,7 +140,7 @@ impl Probe {
             }
             (None, ntp::packet::PORT) => Probe::Ntp(ntp::Packet::request(ntp::Timestamp(random))),
             (None, _) => Probe::Bytes(Vec::new()),
-        })
+        }
     }
 
     fn bytes(&self) -> Vec<u8> {

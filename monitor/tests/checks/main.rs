@@ -11,11 +11,13 @@ use monitor::config::typed;
 use monitor::outcome::{Deadline, Outcome};
 use monitor::verdict::Verdict;
 
+mod addresses;
 #[path = "../../../tests/common/mod.rs"]
 mod common;
 mod deadline;
 mod dns;
 mod http;
+mod lacks;
 mod ntp;
 mod sockets;
 

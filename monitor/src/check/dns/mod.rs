@@ -8,18 +8,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::wire::dns::{self, Message, Name, Question, Rcode, RecordType};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use socklab::cli::show_duration;
 
 use crate::outcome::{Deadline, Outcome};
 
 use super::Watch;
-use super::datagram::{self, Ending};
+use super::datagram::{Asker, Ending};
+use super::lack;
 use super::parameter::{self, Parameter};
+use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
-use super::stream::no_socket;
-use super::udp::unsendable;
 use super::value::Value;
 
 mod tcp;
@@ -163,14 +161,17 @@ impl Dns {
     }
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
-        let address = match resolve(&self.host, self.port.unwrap_or(PORT), deadline) {
-            Ok(addresses) => addresses[0],
+        let addresses = match resolve(&self.host, self.port.unwrap_or(PORT), deadline) {
+            Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        match self.ask(address, deadline, watch) {
-            Ok(reply) => self.judge(&reply).with("server", address.to_string()),
-            Err(outcome) => outcome.with("server", address.to_string()),
-        }
+        let mut asked = None;
+        let answer = first_answer(&addresses, deadline, |address, _| {
+            asked = Some(address.to_string());
+            self.ask(address, deadline, watch)
+        });
+        let outcome = answer.map_or_else(|outcome| outcome, |reply| self.judge(&reply));
+        outcome.with("server", asked)
     }
 
     /// Asks over UDP, and what that leads to: again without EDNS, or over TCP.
@@ -179,13 +180,11 @@ impl Dns {
         address: SocketAddr,
         deadline: &Deadline,
         watch: Watch,
-    ) -> Result<Reply, Outcome> {
-        let name = self.name().map_err(Outcome::unverified)?;
-        let query = |edns: bool| -> Result<Message, Outcome> {
-            let id = SysRng
-                .try_next_u32()
-                .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?;
-            let mut query = Message::query(id as u16, &name, self.record);
+    ) -> Result<Reply, NoAnswer> {
+        let name = self.name().map_err(|why| NoAnswer::Final(Outcome::unverified(why)))?;
+        let query = |edns: bool| -> Result<Message, NoAnswer> {
+            let id = lack::random().map_err(NoAnswer::Final)? as u16;
+            let mut query = Message::query(id, &name, self.record);
             query.edns = query.edns.filter(|_| edns);
             Ok(query)
         };
@@ -199,7 +198,8 @@ impl Dns {
         if reply.message.header.truncated {
             let query = if reply.edns { &with_edns } else { &without };
             let before = reply.took;
-            reply = tcp::exchange(address, query, reply.edns, deadline, watch)?;
+            reply = tcp::exchange(address, query, reply.edns, deadline, watch)
+                .map_err(NoAnswer::Final)?;
             reply.took += before;
         }
         Ok(reply)
@@ -248,17 +248,18 @@ fn exchange(
     queries: &[&Message],
     deadline: &Deadline,
     watch: Watch,
-) -> Result<Reply, Outcome> {
-    let packets: Vec<Vec<u8>> = queries
-        .iter()
-        .map(|query| query.emit())
-        .collect::<Result<_, dns::Error>>()
-        .map_err(|why| Outcome::unverified(format!("the query cannot be written: {why}")))?;
+) -> Result<Reply, NoAnswer> {
+    let packets: Vec<Vec<u8>> =
+        queries.iter().map(|query| query.emit()).collect::<Result<_, dns::Error>>().map_err(
+            |why| {
+                NoAnswer::Final(Outcome::unverified(format!("the query cannot be written: {why}")))
+            },
+        )?;
     let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
-    let socket = datagram::open(address).map_err(|why| no_socket(&why))?;
+    let asker = Asker::open(address, deadline)?;
     // The last reason for which a datagram was no answer.
     let mut wrong = None;
-    let ending = datagram::ask(&socket, &packets, deadline, watch, |bytes| {
+    let ending = asker.ask(&packets, watch, |bytes| {
         let reply = match Message::parse(bytes) {
             Ok(reply) => reply,
             Err(why) => {
@@ -279,19 +280,15 @@ fn exchange(
         }
         wrong = mismatch.map(|why| format!("a reply that does not answer: {why}"));
         None
-    });
+    })?;
     let within = show_duration(deadline.timeout);
+    let down = |why: String| Err(NoAnswer::Final(Outcome::down(why)));
     match (ending, wrong) {
         (Ending::Answered((message, edns), took), _) => {
             Ok(Reply { message, over_tcp: false, edns, took })
         }
-        (Ending::Refused, _) => Err(Outcome::down("port unreachable: no DNS server listens there")
-            .after(deadline.began.elapsed())),
-        (Ending::Silent, Some(wrong)) => {
-            Err(Outcome::down(format!("within {within} only {wrong}")))
-        }
-        (Ending::Silent, None) => Err(Outcome::down(format!("no reply within {within}"))),
-        (Ending::Failed(why), _) => Err(unsendable(&why)),
+        (Ending::Silent, Some(wrong)) => down(format!("within {within} only {wrong}")),
+        (Ending::Silent, None) => down(format!("no reply within {within}")),
     }
 }
 

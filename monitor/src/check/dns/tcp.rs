@@ -24,11 +24,12 @@ pub fn exchange(
     let down = |why: String| Outcome::down(format!("truncated over UDP, and over TCP {why}"));
     let packet = query.emit().map_err(|why| Outcome::unverified(why.to_string()))?;
     let began = Instant::now();
-    let read = Timed::connect(&[address], deadline).and_then(|mut stream| {
-        watch(&Packet::sent(&packet));
-        stream.write_all(&for_tcp(&packet))?;
-        receive(&mut stream)
-    });
+    let mut stream = Timed::connect(&[address], deadline).map_err(|mut outcome| {
+        outcome.reason.insert_str(0, "truncated over UDP, and over TCP ");
+        outcome
+    })?;
+    watch(&Packet::sent(&packet));
+    let read = stream.write_all(&for_tcp(&packet)).and_then(|()| receive(&mut stream));
     let bytes = read.map_err(|why| match why.kind() {
         ErrorKind::TimedOut => down(format!("no reply within {}", show_duration(deadline.timeout))),
         ErrorKind::UnexpectedEof => down("the connection was closed within the reply".to_string()),

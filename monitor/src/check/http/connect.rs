@@ -17,7 +17,7 @@ use ureq::{Agent, Error};
 use super::MOST_REDIRECTS;
 use super::tls::{Certificate, Trust};
 use crate::check::resolve::resolve;
-use crate::check::stream::{Timed, not_connected};
+use crate::check::stream::Timed;
 use crate::outcome::{Deadline, Outcome};
 
 /// One request, of which a redirect makes more: where it went, and how long
@@ -130,8 +130,7 @@ impl Connector for Connect {
             lock(&self.journey).failure = Some(outcome);
             Error::ConnectionFailed
         };
-        let mut stream = Timed::connect(&details.addrs, &self.deadline)
-            .map_err(|why| fail(not_connected(&why, &self.deadline)))?;
+        let mut stream = Timed::connect(&details.addrs, &self.deadline).map_err(fail)?;
         let connected = began.elapsed();
         {
             let mut journey = lock(&self.journey);

@@ -1,5 +1,6 @@
 //! Pings: whether a host answers ICMP echo requests, how many of them, and how fast.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use socklab::cli::{Rate, show_duration};
@@ -8,6 +9,7 @@ use crate::outcome::{Deadline, Outcome};
 
 use super::Watch;
 use super::parameter::{self, Parameter};
+use super::reach::{self, NoAnswer, first_answer};
 use super::resolve::resolve;
 use super::value::Value;
 
@@ -77,18 +79,23 @@ impl Icmp {
     }
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
-        let target = match resolve(&self.host, 0, deadline) {
-            Ok(addresses) => addresses[0],
+        let addresses = match resolve(&self.host, 0, deadline) {
+            Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let pings = match Pings::send(target, self.count, deadline, watch) {
-            Ok(pings) => pings,
-            Err(outcome) => return outcome,
-        };
-        self.judge(&pings, deadline).with("address", target.ip().to_string())
+        let answer = first_answer(&addresses, deadline, |target, _| {
+            let pings = Pings::send(target, self.count, deadline, watch)?;
+            self.judge(&pings, target.ip(), deadline)
+        });
+        answer.unwrap_or_else(|outcome| outcome)
     }
 
-    fn judge(&self, pings: &Pings, deadline: &Deadline) -> Outcome {
+    fn judge(
+        &self,
+        pings: &Pings,
+        target: IpAddr,
+        deadline: &Deadline,
+    ) -> Result<Outcome, NoAnswer> {
         let sent = pings.pings.len();
         let rtts: Vec<f64> = pings
             .pings
@@ -97,12 +104,18 @@ impl Icmp {
             .map(|rtt| rtt.as_secs_f64() * 1e3)
             .collect();
         let loss = 1.0 - rtts.len() as f64 / sent.max(1) as f64;
-        let outcome = match (&pings.error, rtts.len()) {
+        let details = |outcome: Outcome| {
+            outcome
+                .with("sent", sent)
+                .with("received", rtts.len())
+                .with("loss_pct", loss * 100.0)
+                .with("address", target.to_string())
+        };
+        let outcome = match (pings.error, rtts.len()) {
             (_, 0) if sent == 0 => Outcome::unverified("no time was left to send a ping"),
-            (Some((problem, from)), 0) => Outcome::down(format!(
-                "{} says {problem}",
-                from.map_or("?".into(), |ip| ip.to_string())
-            )),
+            (Some((problem, from)), 0) => {
+                return Err(reach::icmp(target, pings.own, problem, from).map(details));
+            }
             (None, 0) => Outcome::down(format!(
                 "no reply to {sent} pings within {}",
                 show_duration(deadline.timeout)
@@ -122,7 +135,7 @@ impl Icmp {
             Some(ttl) => outcome.with("ttl", ttl),
             None => outcome,
         };
-        outcome.with("sent", sent).with("received", rtts.len()).with("loss_pct", loss * 100.0)
+        Ok(details(outcome))
     }
 
     fn judge_replies(&self, received: usize, sent: usize, loss: f64, mean: f64) -> Outcome {

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use socklab::clock::Arrival;
-use socklab::endpoint::cause;
 use socklab::icmp_socket::{IcmpSocket, Kind};
 use socklab::sys;
 
-use crate::check::udp::unsendable;
+use crate::check::lack;
+use crate::check::reach::NoAnswer;
 use crate::check::{Direction, Packet, Watch};
 use crate::outcome::{Deadline, Outcome};
 
@@ -35,6 +33,8 @@ pub struct Ping {
 pub struct Pings {
     icmp: IcmpSocket,
     target: SocketAddr,
+    /// The address from which they go.
+    pub own: Option<IpAddr>,
     pub pings: Vec<Ping>,
     /// The last ICMP error that answered one, and who sent it.
     pub error: Option<(Problem, Option<IpAddr>)>,
@@ -51,10 +51,11 @@ impl Pings {
         count: u64,
         deadline: &Deadline,
         watch: Watch,
-    ) -> Result<Pings, Outcome> {
-        let version = Version::of(target.ip());
-        let icmp = IcmpSocket::open(version).map_err(Outcome::unverified)?;
-        let mut pings = Pings { icmp, target, pings: Vec::new(), error: None, ttl: None };
+    ) -> Result<Pings, NoAnswer> {
+        let own = lack::socket_to(target)?.local_addr().ok().map(|own| own.ip());
+        let icmp = IcmpSocket::open(Version::of(target.ip()))
+            .map_err(|why| NoAnswer::Lack(Outcome::unverified(why)))?;
+        let mut pings = Pings { icmp, target, own, pings: Vec::new(), error: None, ttl: None };
         let mut packet = Vec::new();
         let mut buffer = vec![0; 65_536];
         let began = Instant::now();
@@ -76,11 +77,8 @@ impl Pings {
         Ok(pings)
     }
 
-    fn send_one(&mut self, packet: &mut Vec<u8>, watch: Watch) -> Result<(), Outcome> {
-        let random = SysRng.try_next_u64();
-        let nonce = random
-            .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?
-            .to_be_bytes();
+    fn send_one(&mut self, packet: &mut Vec<u8>, watch: Watch) -> Result<(), NoAnswer> {
+        let nonce = lack::random().map_err(NoAnswer::Final)?.to_be_bytes();
         let version = self.icmp.version;
         let sequence = self.pings.len() as u16 + 1;
         Echo { identifier: self.icmp.identifier, sequence, payload: &nonce }.emit(
@@ -98,13 +96,18 @@ impl Pings {
                     return Ok(());
                 }
                 Err(_) if attempt < 3 && self.take_queued() => {}
-                Err(why) => return Err(unsendable(&why)),
+                Err(why) => return Err(NoAnswer::Lack(lack::not_asked(&why))),
             }
         }
         Ok(())
     }
 
-    fn hear(&mut self, buffer: &mut [u8], patience: Duration, watch: Watch) -> Result<(), Outcome> {
+    fn hear(
+        &mut self,
+        buffer: &mut [u8],
+        patience: Duration,
+        watch: Watch,
+    ) -> Result<(), NoAnswer> {
         let version = self.icmp.version;
         let received = match self.icmp.receive(buffer, patience) {
             Ok(received) => received,
@@ -113,7 +116,7 @@ impl Pings {
             }
             Err(_) if self.take_queued() => return Ok(()),
             Err(why) => {
-                return Err(Outcome::unverified(format!("cannot receive: {}", cause(&why))));
+                return Err(NoAnswer::Lack(lack::not_asked(&why)));
             }
         };
         let from = received.packet.from.map(|from| from.ip());

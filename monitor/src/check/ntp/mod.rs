@@ -5,23 +5,19 @@
 //! and the one with the shortest delay counts; a public one is asked once. What
 //! a server says with a kiss code is obeyed (`kiss.rs`).
 
-use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::wire::ntp::{Judgement, Packet, Timestamp, delay, offset, packet};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use socklab::clock::Arrival;
-use socklab::sys;
 
 use crate::outcome::{Deadline, Outcome};
 
-use super::datagram;
+use super::datagram::Asker;
+use super::lack;
 use super::parameter::{self, Parameter};
+use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
-use super::stream::no_socket;
-use super::udp::unsendable;
 use super::value::Value;
 use super::{Packet as Seen, Watch};
 
@@ -111,21 +107,26 @@ impl Ntp {
     }
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
-        let address = match resolve(&self.host, self.port.unwrap_or(packet::PORT), deadline) {
-            Ok(addresses) => addresses[0],
+        let port = self.port.unwrap_or(packet::PORT);
+        let addresses = match resolve(&self.host, port, deadline) {
+            Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let outcome = match kiss::permission(address, Instant::now()) {
-            kiss::Permission::Denied(why) => Outcome::unverified(why),
-            kiss::Permission::Granted { only_once } => {
-                let wanted = if only_once || is_public(address.ip()) { 1 } else { SAMPLES };
-                match gather(address, wanted, deadline, watch) {
-                    Ok(findings) => self.judge(&findings, address, deadline),
-                    Err(outcome) => outcome,
+        let mut asked = None;
+        let answer = first_answer(&addresses, deadline, |address, _| {
+            asked = Some(address.to_string());
+            let wanted = match kiss::permission(address, Instant::now()) {
+                kiss::Permission::Denied(why) => {
+                    return Err(NoAnswer::Final(Outcome::unverified(why)));
                 }
-            }
-        };
-        outcome.with("server", address.to_string())
+                kiss::Permission::Granted { only_once: true } => 1,
+                kiss::Permission::Granted { .. } if is_public(address.ip()) => 1,
+                kiss::Permission::Granted { .. } => SAMPLES,
+            };
+            let findings = gather(address, wanted, deadline, watch)?;
+            Ok(self.judge(&findings, address, deadline))
+        });
+        answer.unwrap_or_else(|outcome| outcome).with("server", asked)
     }
 }
 
@@ -147,8 +148,8 @@ fn gather(
     wanted: usize,
     deadline: &Deadline,
     watch: Watch,
-) -> Result<Findings, Outcome> {
-    let socket = datagram::open(address).map_err(|why| no_socket(&why))?;
+) -> Result<Findings, NoAnswer> {
+    let asker = Asker::open(address, deadline)?;
     let mut findings = Findings::default();
     // The random stamps of requests that are not answered yet, and when they went.
     let mut asked: Vec<(Timestamp, Instant)> = Vec::new();
@@ -158,30 +159,21 @@ fn gather(
             break;
         }
         let Some(left) = deadline.left() else { break };
-        let random = SysRng
-            .try_next_u64()
-            .map_err(|why| Outcome::unverified(format!("no random numbers: {why}")))?;
+        let random = lack::random().map_err(NoAnswer::Final)?;
         let request = Packet::request(Timestamp(random));
         watch(&Seen::sent(&request.emit()));
         let sent = Instant::now();
-        socket.send(&request.emit()).map_err(|why| not_asked(why, deadline))?;
+        asker.send(&request.emit())?;
         asked.push((request.transmit, sent));
         let until = sent + left / (SAMPLES - attempt) as u32;
         loop {
-            let now = Instant::now();
-            match sys::receive(&socket, &mut buffer, until.saturating_duration_since(now)) {
-                Ok((length, stamp)) => {
-                    let arrival = Arrival::new(stamp);
-                    watch(&Seen::received(&buffer[..length]));
-                    findings.enter(&buffer[..length], &arrival, &mut asked, deadline);
-                    // One that answers an earlier request counts as well.
-                    if findings.samples.len() > attempt || findings.refused.is_some() {
-                        break;
-                    }
+            if let Some((length, arrival)) = asker.receive(&mut buffer, until)? {
+                watch(&Seen::received(&buffer[..length]));
+                findings.enter(&buffer[..length], &arrival, &mut asked, deadline);
+                // One that answers an earlier request counts as well.
+                if findings.samples.len() > attempt || findings.refused.is_some() {
+                    break;
                 }
-                Err(why)
-                    if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                Err(why) => return Err(not_asked(why, deadline)),
             }
             if Instant::now() >= until {
                 break;
@@ -189,16 +181,6 @@ fn gather(
         }
     }
     Ok(findings)
-}
-
-fn not_asked(why: std::io::Error, deadline: &Deadline) -> Outcome {
-    match why.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-            Outcome::down("port unreachable: no NTP server listens there")
-                .after(deadline.began.elapsed())
-        }
-        _ => unsendable(&why),
-    }
 }
 
 impl Findings {

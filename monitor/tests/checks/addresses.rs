@@ -1,0 +1,63 @@
+//! Names with several addresses, and a client that must not be given the server's own port.
+
+use crate::lacks::alone;
+
+#[test]
+fn every_type_asks_the_next_address_after_a_refusal() {
+    // ::1 comes first, and nobody listens there.
+    let checks: String = [
+        "udp twice.test 10007 send=x",
+        "echo twice.test 10007",
+        "tcp_echo twice.test 10007",
+        "dns twice.test:10053 www.lab.test",
+        "ntp twice.test:10123",
+        "tcp twice.test 10021",
+        "http twice.test:10080",
+        "udp twice.test 9",
+        "tcp twice.test 9",
+        "http twice.test:9",
+    ]
+    .map(|check| format!("monitor check {check} --json -W 60s; "))
+    .concat();
+    let inside = format!(
+        "mount --bind hosts /etc/hosts && monitor check tcp twice.test 9 >order; \
+         lab_services --ca-file ca.pem >lab & lab=$!; \
+         until grep -q silent lab; do sleep 0.1; done; {checks} kill $lab"
+    );
+    let script = format!(
+        "folder=$(mktemp -d) && cd $folder && printf '::1 twice.test\\n127.0.0.1 twice.test\\n' \
+         >hosts && unshare -m sh -c \"{inside}\"; rm -r $folder",
+        inside = inside.replace('$', "\\$"),
+    );
+    let test = "every_type_asks_the_next_address_after_a_refusal";
+    let Some(text) = alone(test, &["mount"], &script) else { return };
+    let events: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len(), 10, "{text}");
+    for event in &events[..7] {
+        assert_eq!(event["verdict"], "up", "{event}");
+        let detail = &event["detail"];
+        let asked = detail["address"].as_str().or(detail["server"].as_str()).unwrap();
+        assert!(asked.starts_with("127.0.0.1:"), "{event}");
+    }
+    for event in &events[7..] {
+        let reason = event["reason"].as_str().unwrap();
+        assert_eq!(event["verdict"], "down", "{event}");
+        assert!(reason.contains("127.0.0.1: no program") && reason.contains("::1"), "{event}");
+    }
+}
+
+#[test]
+fn no_udp_client_meets_itself() {
+    // Of four ports the client is given the server's own in every fourth check.
+    let script = "sysctl -qw net.ipv4.ip_local_port_range='32750 32753' || exit 1; \
+         for turn in $(seq 25); do for kind in udp echo 'dns x.test' ntp; do \
+         set -- $kind; monitor check $1 127.0.0.1:32750 $2; monitor check $1 [::1]:32750 $2; \
+         done; done; true";
+    let Some(text) = alone("no_udp_client_meets_itself", &["sysctl"], script) else { return };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(lines.len(), 200, "{text}");
+    for line in lines {
+        assert!(line.starts_with("down  ") && line.contains("port unreachable"), "{line}");
+    }
+}
