@@ -150,8 +150,9 @@ impl Console {
                         if to.send(Message::Do(command, columns, reply)).is_err() {
                             break;
                         }
-                        let Ok(text) = replied.recv() else { break };
-                        printer.line(text);
+                        if replied.recv().is_err() {
+                            break;
+                        }
                     }
                     Err(why) => printer.line(harmless(&why)),
                 }

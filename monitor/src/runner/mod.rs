@@ -42,8 +42,9 @@ pub enum Message {
         ended: Now,
         outcome: Outcome,
     },
-    /// A command, how wide the terminal is, and where the reply goes.
-    Do(Command, Option<usize>, Sender<String>),
+    /// A command, how wide the terminal is, and who waits until the reply is
+    /// with the printer.
+    Do(Command, Option<usize>, Sender<()>),
     /// The figures for the page of metrics are wanted.
     Figures(Sender<Snapshot>),
     /// Something to be told on stderr.
@@ -253,8 +254,11 @@ impl Runner {
             }
             Message::Do(command, columns, reply) => {
                 let text = self.obey(command, columns);
+                // Here and not by the prompt's thread, or the result of a check that
+                // was asked for could stand before the words that it has begun.
+                self.printer.line(text.unwrap_or_else(|why| output::harmless(&why)));
                 // Whoever asked may be gone.
-                let _ = reply.send(text.unwrap_or_else(|why| output::harmless(&why)));
+                let _ = reply.send(());
             }
             Message::Figures(reply) => drop(reply.send(self.figures())),
             Message::Note(note) => self.note(note),
@@ -319,3 +323,6 @@ fn run_check(start: Start, clock: Clock, to: &Sender<Message>) {
     // The runner may have ended; then nobody wants to know.
     let _ = to.send(Message::Ended { start, began, ended, outcome });
 }
+
+#[cfg(test)]
+mod tests;
