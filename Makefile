@@ -1,8 +1,5 @@
 # `make` alone lists what can be made.
 
-# Where the skips of a test run are counted.
-SKIPS := $(CURDIR)/target/skips.txt
-
 .PHONY: help demo test check bench soak bless fuzz lab-%
 
 help:
@@ -25,9 +22,7 @@ check:
 
 test: check
 	@scripts/peers
-	@mkdir -p target && : > $(SKIPS)
-	SOCKLAB_SKIPS=$(SKIPS) cargo test --workspace --quiet
-	@scripts/skips $(SKIPS)
+	@scripts/test
 
 lab-%:
 	SHEET=$* cargo test --quiet --test sheets every_sheet

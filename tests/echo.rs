@@ -89,8 +89,8 @@ fn through(args: &[&str], input: Vec<u8>) -> (Vec<u8>, String, Option<i32>) {
 
 /// Lines of a shell, with the programs in its PATH.
 fn shell(script: &str) -> Ended {
-    let mut command = Command::new("sh");
-    let path = std::env::var("PATH").unwrap();
+    let mut command = common::tool("sh");
+    let path = common::path().into_string().unwrap();
     command.env("PATH", format!("{}:{path}", common::programs().display()));
     Running::start_command({
         command.args(["-c", script]);
@@ -287,7 +287,7 @@ fn who_sends_without_reading_is_held_up_and_takes_no_memory() {
     if kilobytes("self", "VmHWM").is_none() {
         return skip(test, "this system has no /proc/PID/status");
     }
-    let mut command = Command::new("sh");
+    let mut command = common::tool("sh");
     let server = program(SERVER).display().to_string();
     command.args(["-c", &format!("echo $$; exec {server} -q --bind 127.0.0.1:0")]);
     let mut running = Running::start_command(command);

@@ -3,7 +3,7 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use common::{Server, in_a_namespace, lacks, named, run, skip};
 use packets::explain::{Page, Verdict, flip, hex};
@@ -263,7 +263,7 @@ fn with_json_a_page_is_an_event_with_its_fields_as_data() {
 
 /// The client without the privilege of raw sockets, whoever runs this.
 fn unprivileged(args: &[&str]) -> Option<Output> {
-    let mut command = Command::new("setpriv");
+    let mut command = common::tool("setpriv");
     if nix::unistd::geteuid().is_root() {
         command.args(["--bounding-set=-net_raw", "--inh-caps=-net_raw"]);
     }

@@ -15,7 +15,7 @@ const TOOLS: [&str; 5] = ["timeout", "unshare", "nsenter", "ip", "ping"];
 
 /// `command`, with an end to it, in the project's folder.
 fn command(words: &[&str]) -> Command {
-    let mut command = Command::new("timeout");
+    let mut command = common::tool("timeout");
     command.args(["--kill-after=5", "240"]).args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
@@ -506,7 +506,7 @@ fn where_namespaces_are_not_allowed_it_says_what_to_do() {
     }
     let refuse = "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1";
     let folder = fake("refuse", "unshare", refuse);
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", folder.display(), common::path().into_string().unwrap());
     let output = command(&["labs/hosts", "run", "true"]).env("PATH", path).output().unwrap();
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{output:#?}");

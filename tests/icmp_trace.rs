@@ -3,7 +3,6 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
 use common::{Server, lacks, named, program, run, skip};
 use serde_json::Value;
@@ -117,13 +116,13 @@ fn along_the_chain(test: &str, script: &str) -> Option<Vec<Said>> {
         return None;
     }
     let enter = |script: &str| {
-        let mut command = Command::new("timeout");
+        let mut command = common::tool("timeout");
         command.args(["240", "unshare", "-n", "-m"]);
         if !nix::unistd::geteuid().is_root() {
             command.args(["-c", "--keep-caps"]);
         }
         command.args(["--kill-child", "--fork", "sh", "-c"]);
-        let path = format!("export PATH={}:$PATH:/usr/sbin:/sbin", common::programs().display());
+        let path = format!("export PATH={}:$PATH", common::programs().display());
         command.arg(format!("{path}\n{CHAIN}\n{script}")).output().ok()
     };
     if !enter("true").is_some_and(|output| output.status.success()) {

@@ -3,7 +3,6 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use common::{in_a_namespace, lacks, named, program, seqs, skip};
 use serde_json::Value;
@@ -366,7 +365,7 @@ fn without_the_privilege_one_line_says_what_would_help() {
         return skip(test, &why);
     }
     for words in [["udp_ping_server"].as_slice(), &["tcp_ping", "server"]] {
-        let mut command = Command::new("setpriv");
+        let mut command = common::tool("setpriv");
         if nix::unistd::geteuid().is_root() {
             command.args(["--bounding-set=-net_raw", "--inh-caps=-net_raw"]);
         }

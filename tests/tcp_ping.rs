@@ -4,7 +4,6 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -520,7 +519,7 @@ fn where_the_system_gives_no_more_threads_the_others_are_still_served() {
         return skip(test, &why);
     }
     // A user that has no other processes. Root has no such limit.
-    let mut command = Command::new("setpriv");
+    let mut command = common::tool("setpriv");
     command.args(["--reuid", "64999", "--clear-groups", "prlimit", "--nproc=12"]);
     command.arg(common::program(PROGRAM));
     command.args(["server", "--loss", "0", "--json", "--bind", "127.0.0.1:0"]);

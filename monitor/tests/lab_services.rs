@@ -6,7 +6,7 @@ mod common;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{DEADLINE, Ended, Running, have, lacks, run, skip};
@@ -44,7 +44,7 @@ struct Said {
 }
 
 fn client(program: &str, args: &[&str]) -> Said {
-    let output = Command::new("timeout")
+    let output = common::tool("timeout")
         .args(["120", program])
         .args(args)
         .stdin(Stdio::null())
@@ -587,7 +587,7 @@ fn scratch(test: &str) -> PathBuf {
 /// Starts the program on free ports, with these lines on stdin and then the
 /// end of it.
 fn typed(args: &[&str], lines: &str) -> Running {
-    let mut command = Command::new("sh");
+    let mut command = common::tool("sh");
     command.args(["-c", "printf '%s\\n' \"$LINES_TYPED\" | exec \"$0\" \"$@\""]);
     command.arg(common::program(LAB)).args(["--port-base", "0"]).args(args);
     command.env("LINES_TYPED", lines);

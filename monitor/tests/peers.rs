@@ -144,7 +144,7 @@ fn nginx_is_up_over_http_and_https_and_down_when_it_is_stopped() {
     );
     let start = || {
         let error_log = folder.0.join("error.log");
-        let mut command = Command::new("nginx");
+        let mut command = common::tool("nginx");
         Peer::start(
             command.arg("-e").arg(error_log).arg("-p").arg(&folder.0).arg("-c").arg(&config),
         )
@@ -212,7 +212,7 @@ fn dnsmasq_answers_for_every_type_of_record() {
     );
     let start = || {
         let option = format!("--conf-file={}", config.display());
-        Peer::start(Command::new("dnsmasq").args([
+        Peer::start(common::tool("dnsmasq").args([
             "--keep-in-foreground",
             "--log-facility=-",
             &option,
@@ -252,7 +252,7 @@ fn dnsmasq_answers_for_every_type_of_record() {
 
 /// chronyd's own answer to `chronyc -c tracking` and the like.
 fn chronyc(socket: &Path, command: &[&str]) -> String {
-    let output = Command::new("chronyc").arg("-h").arg(socket).arg("-c").args(command).output();
+    let output = common::tool("chronyc").arg("-h").arg(socket).arg("-c").args(command).output();
     String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
 }
 
@@ -283,7 +283,7 @@ fn chronyd_tells_the_time_and_measures_the_same_offset_as_we_do() {
     let client = server(client_port, "client", &asks);
     // -x: it never sets the clock.
     let start = |config: &Path| {
-        Peer::start(Command::new("chronyd").args(["-x", "-d", "-u", "root", "-f"]).arg(config))
+        Peer::start(common::tool("chronyd").args(["-x", "-d", "-u", "root", "-f"]).arg(config))
     };
     let chronyd = start(&serves);
     let line = format!("ntp 127.0.0.1:{port}");

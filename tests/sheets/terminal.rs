@@ -83,7 +83,7 @@ impl Program {
     pub fn start(command: &str, previous_status: i32) -> io::Result<Program> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let programs = Path::new(env!("CARGO_BIN_EXE_udp_ping_server")).parent();
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = crate::common::path();
         let shim = root.join("tests/sheets/shim");
         let path = std::iter::once(shim).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(path).map_err(io::Error::other)?;

@@ -15,7 +15,8 @@ fn no_sources() -> Sources {
 /// A runner, and all that it shows.
 fn shown() -> (Runner, Receiver<String>) {
     let (lines, shown) = mpsc::channel();
-    let printer = Printer::start(Some(Box::new(move |text| drop(lines.send(text))))).unwrap();
+    let printer =
+        Printer::start("monitor", Some(Box::new(move |text| drop(lines.send(text))))).unwrap();
     let teller = Teller::new(false, false, false, Painter::plain());
     (Runner::new("monitor", 1, teller, printer, Names::default(), no_sources()), shown)
 }

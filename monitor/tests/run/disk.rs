@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use monitor::lab::Lab;
 use monitor::lab::services::Service;
@@ -146,7 +145,7 @@ fn a_full_disk_is_told_once_and_the_watching_goes_on() {
     if let Some(why) = lacks(&["unshare", "mount", "timeout"]) {
         return skip(NAME, &why);
     }
-    let mut mount = Command::new("unshare");
+    let mut mount = crate::common::tool("unshare");
     mount.args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]);
     if !mount.output().is_ok_and(|output| output.status.success()) {
         return skip(NAME, "this user may not mount anything, not even in a namespace of his own");
@@ -171,7 +170,7 @@ fn a_full_disk_is_told_once_and_the_watching_goes_on() {
         out = folder.path("out"),
         err = folder.path("err"),
     );
-    let mut command = Command::new("timeout");
+    let mut command = crate::common::tool("timeout");
     command.args(["240", "unshare", "-rm", "--kill-child", "--fork", "sh", "-c", &script]);
     let output = command.output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);

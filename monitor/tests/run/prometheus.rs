@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn promtool_has_nothing_to_say_against_the_page() {
     let (_monitor, at) = watched();
     let answer = metrics::get(at, "/metrics");
     let (_, page) = answer.split_once("\r\n\r\n").unwrap();
-    let mut promtool = Command::new("promtool")
+    let mut promtool = crate::common::tool("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -65,7 +65,7 @@ fn a_prometheus_scrapes_the_page() {
     // A port that is free now; who takes it in between makes the test fail, and says so.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let log = fs::File::create(folder.path("log")).unwrap();
-    let prometheus = Command::new("prometheus")
+    let prometheus = crate::common::tool("prometheus")
         .arg(format!("--config.file={}", folder.path("prometheus.yml")))
         .arg(format!("--storage.tsdb.path={}", folder.path("tsdb")))
         .arg(format!("--web.listen-address={free}"))
@@ -79,7 +79,7 @@ fn a_prometheus_scrapes_the_page() {
     loop {
         let url = format!("http://{free}/api/v1/query");
         let query = "query=probe_success{service=\"lab web\"}";
-        let output = Command::new("curl")
+        let output = crate::common::tool("curl")
             .args(["-sS", "--noproxy", "*", "-m", "20", "-G", &url, "--data-urlencode", query])
             .output()
             .unwrap();
