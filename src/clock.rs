@@ -5,9 +5,68 @@
 //! nothing to anybody else. So a packet carries a wall-clock stamp for its
 //! reader, and its RTT comes from an `Instant` that never left this machine.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::sys;
+
+/// What `at_ns` is read from, for the `start` events: `CLOCK_MONOTONIC` on
+/// Linux, where all programs of the machine share it.
+pub const NAME: &str = sys::CLOCK;
+
+/// The moment at which something happened. In an event it is `at_ns`: so many
+/// nanoseconds by the clock called [`NAME`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At(Instant);
+
+impl At {
+    pub fn now() -> At {
+        At(Instant::now())
+    }
+
+    /// Nanoseconds by the clock called [`NAME`].
+    pub fn ns(self) -> u64 {
+        let (instant, ns) = at_the_same_moment();
+        let after = self.0.saturating_duration_since(instant).as_nanos() as u64;
+        let before = instant.saturating_duration_since(self.0).as_nanos() as u64;
+        (ns + after).saturating_sub(before)
+    }
+}
+
+impl From<Instant> for At {
+    fn from(instant: Instant) -> At {
+        At(instant)
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.ns())
+    }
+}
+
+/// One moment by both: an [`Instant`] keeps its figure to itself. On Linux the
+/// two are the same clock, so one such pair serves for the whole run.
+fn at_the_same_moment() -> (Instant, u64) {
+    static PAIR: OnceLock<(Instant, u64)> = OnceLock::new();
+    *PAIR.get_or_init(|| {
+        let mut best = (Duration::MAX, Instant::now(), 0);
+        // The program may be put aside between the readings: of several pairs,
+        // the one read in the shortest time is the closest.
+        for _ in 0..10 {
+            let before = Instant::now();
+            let ns = sys::monotonic_ns();
+            let took = before.elapsed();
+            if took < best.0 {
+                best = (took, before + took / 2, ns);
+            }
+        }
+        (best.1, best.2)
+    })
+}
 
 /// The time now, to the microsecond, in UTC.
 pub fn now() -> Timestamp {
@@ -48,6 +107,11 @@ impl Arrival {
         Arrival { seen, stamped }
     }
 
+    /// The moment: the kernel's, where it has stamped the packet.
+    pub fn at(&self) -> At {
+        At(self.stamped.unwrap_or(self.seen))
+    }
+
     /// The time since `sent`: by the kernel's stamp, unless it would have the
     /// packet arrive before it was sent, as it does when the clock was set
     /// forward in the meantime.
@@ -81,6 +145,28 @@ mod tests {
         assert!(by_program >= Duration::from_millis(20), "{by_program:?}");
         let saved = by_program - by_stamp;
         assert!(saved >= Duration::from_millis(9), "{saved:?}");
+    }
+
+    #[test]
+    fn a_moment_has_the_same_figure_as_the_clock_that_all_programs_share() {
+        for _ in 0..100 {
+            let before = sys::monotonic_ns();
+            let at = At::now().ns();
+            let after = sys::monotonic_ns();
+            // The figures are worked out from a pair of readings that may lie
+            // some microseconds apart.
+            let slack = 100_000;
+            assert!(before < at + slack && at < after + slack, "{before} {at} {after}");
+        }
+        let (earlier, now) = (Instant::now(), Instant::now() + Duration::from_secs(7));
+        assert_eq!(At(now).ns() - At(earlier).ns(), (now - earlier).as_nanos() as u64);
+    }
+
+    #[test]
+    fn an_arrival_happened_when_the_kernel_says_and_not_when_the_program_woke_up() {
+        let arrival = Arrival::new(Some(SystemTime::now() - Duration::from_millis(500)));
+        let ago = At::now().ns() - arrival.at().ns();
+        assert!((400_000_000..60_000_000_000).contains(&ago), "{ago} ns ago");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Addresses on a command line: `HOST`, `HOST:PORT`, `[V6]:PORT`, and what they resolve to.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::str::FromStr;
+
+use crate::sys::{self, PortUser};
 
 /// A host and perhaps a port, as typed; a name is not yet looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,15 @@ impl FromStr for Endpoint {
                 None => (text, None),
             }
         };
+        if port.is_none() && !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The resolver would take 12000 for the address 0.0.46.224.
+            return match host.parse() {
+                Ok(port) => Ok(Endpoint::on_loopback(port)),
+                Err(_) => Err(format!(
+                    "a number alone is a port on 127.0.0.1, from 0 to 65535, and {host} is none"
+                )),
+            };
+        }
         if host.is_empty() || host.contains(char::is_whitespace) || host.contains('\0') {
             return Err("an address is written HOST, HOST:PORT or [V6]:PORT".to_string());
         }
@@ -100,15 +112,51 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
+    /// A port of this machine's own: 127.0.0.1 and `port`.
+    pub fn on_loopback(port: u16) -> Endpoint {
+        Endpoint { host: "127.0.0.1".to_string(), port: Some(port) }
+    }
+
     /// Looks the host up, and takes the first address of the wanted family.
-    /// A name may take the resolver many seconds.
+    ///
+    /// # Errors
+    /// As those of [`addresses`](Endpoint::addresses).
+    pub fn resolve(&self, default_port: u16, family: Family) -> Result<SocketAddr, String> {
+        let first = self.addresses(default_port, family)?.into_iter().next();
+        first.ok_or_else(|| format!("{self} has no address; give the address itself"))
+    }
+
+    /// Looks the host up as a client does: the addresses at which its server
+    /// may be, to be asked in this order until one answers. `localhost` is
+    /// often `::1` first, where a server that listens on 127.0.0.1 is not.
+    ///
+    /// # Errors
+    /// As those of [`addresses`](Endpoint::addresses); and there is no port 0.
+    pub fn servers(&self, default_port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
+        let addresses = self.addresses(default_port, family)?;
+        match addresses.iter().find(|address| address.port() == 0) {
+            Some(server) => {
+                Err(format!("{server} cannot be reached: no server has port 0; see its first line"))
+            }
+            None => Ok(addresses),
+        }
+    }
+
+    /// Looks the host up: its addresses of the wanted family, each once, in the
+    /// order of the resolver, and at least one. A name may take it many seconds.
     ///
     /// # Errors
     /// One line for a person: the name is unknown, or has no such address.
-    pub fn resolve(&self, default_port: u16, family: Family) -> Result<SocketAddr, String> {
+    pub fn addresses(&self, default_port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
         let port = self.port.unwrap_or(default_port);
         let host = self.host.as_str();
-        let addresses: Vec<SocketAddr> = (host, port)
+        if !host.is_ascii() {
+            return Err(format!(
+                "{host} has letters that the DNS does not: give its form in ASCII, xn--..., \
+                 or the address itself"
+            ));
+        }
+        let mut addresses: Vec<SocketAddr> = (host, port)
             .to_socket_addrs()
             .map_err(|why| {
                 format!(
@@ -119,20 +167,22 @@ impl Endpoint {
             })?
             .map(canonical)
             .collect();
-        match addresses.iter().find(|address| family.admits(address)) {
-            Some(&address) => Ok(address),
-            None => Err(match (family, addresses.first()) {
-                (Family::V4, Some(other)) => format!(
-                    "{host} has no IPv4 address, which -4 asks for, only {}; leave out -4",
-                    other.ip()
-                ),
-                (_, Some(other)) => format!(
-                    "{host} has no IPv6 address, which -6 asks for, only {}; leave out -6",
-                    other.ip()
-                ),
-                (_, None) => format!("{host} has no address; give the address itself"),
-            }),
+        let any = addresses.first().map(SocketAddr::ip);
+        addresses.retain(|address| family.admits(address));
+        let mut before = HashSet::new();
+        addresses.retain(|&address| before.insert(address));
+        if !addresses.is_empty() {
+            return Ok(addresses);
         }
+        Err(match (family, any) {
+            (Family::V4, Some(other)) => {
+                format!("{host} has no IPv4 address, which -4 asks for, only {other}; leave out -4")
+            }
+            (_, Some(other)) => {
+                format!("{host} has no IPv6 address, which -6 asks for, only {other}; leave out -6")
+            }
+            (_, None) => format!("{host} has no address; give the address itself"),
+        })
     }
 }
 
@@ -146,20 +196,35 @@ fn canonical(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// What a refusal proves, be it an ICMP port unreachable or a TCP reset. More it
+/// does not: a firewall that rejects a packet sends the very same, in the name
+/// of the host behind it.
+pub const REFUSED: &str = "no program listens there, or a firewall answers for it";
+
 /// Explains why a server could not bind, and what would help.
 ///
 /// `kind` is `'u'` for UDP and `'t'` for TCP, as `ss` names them.
 pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String {
-    let ip = match address.ip() {
-        IpAddr::V6(ip) => format!("[{ip}]"),
-        IpAddr::V4(ip) => ip.to_string(),
-    };
+    let (ip, port) = (bracketed(address.ip()), address.port());
     let mend = match why.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "another server is running there (see: ss -{kind}lnp 'sport = :{}'), \
-             or pick another port with --bind {ip}:0",
-            address.port()
-        ),
+        io::ErrorKind::AddrInUse => {
+            let user = if kind == 't' { sys::user_of_tcp_port(port) } else { None };
+            let other = format!("pick another port with --bind {ip}:0");
+            match user {
+                Some(PortUser::TimeWait) => format!(
+                    "a connection that is over still holds the port (TIME-WAIT, see: \
+                     ss -tan 'sport = :{port}'); wait a minute, or {other}"
+                ),
+                Some(PortUser::Connection) => format!(
+                    "it is the near end of an open connection (see: \
+                     ss -tanp 'sport = :{port}'); {other}"
+                ),
+                Some(PortUser::Server) | None => format!(
+                    "another server is running there (see: ss -{kind}lnp 'sport = :{port}'), \
+                     or {other}"
+                ),
+            }
+        }
         io::ErrorKind::AddrNotAvailable => {
             "no interface of this machine has that address (see: ip addr), \
              or listen on every interface with --bind 0.0.0.0"
@@ -173,6 +238,22 @@ pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String
     format!("cannot listen on {address}: {}; {mend}", cause(why))
 }
 
+/// An address as it stands before `:PORT`.
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    }
+}
+
+/// Any free port of this machine, from which to send to `server`.
+pub fn any_port(server: SocketAddr) -> SocketAddr {
+    match server {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    }
+}
+
 /// Opens a UDP socket whose only peer is `server`: on Linux only such a
 /// socket is told of an ICMP port unreachable, and the kernel keeps other
 /// senders' datagrams from it.
@@ -180,21 +261,43 @@ pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String
 /// # Errors
 /// One line for a person, with the call that failed.
 pub fn connect_udp(server: SocketAddr) -> Result<UdpSocket, String> {
-    if server.port() == 0 {
-        return Err(format!(
-            "{server} cannot be reached: no server has port 0; see its first line"
-        ));
+    let socket = UdpSocket::bind(any_port(server)).map_err(|why| no_socket(&why))?;
+    socket.connect(server).map_err(|why| cannot_reach(server, &why))?;
+    not_itself(socket)
+}
+
+/// Why there is no UDP socket to be had.
+pub fn no_socket(why: &io::Error) -> String {
+    format!("cannot open a UDP socket: {}", cause(why))
+}
+
+/// Why a UDP socket cannot be connected, and what would help.
+pub fn cannot_reach(server: SocketAddr, why: &io::Error) -> String {
+    let mend = match why.kind() {
+        io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
+        _ => format!("is the network up (see: ip route get {})?", server.ip()),
+    };
+    format!("cannot reach {server}: {}; {mend}", cause(why))
+}
+
+/// The connected UDP socket, or another one in its place if it is its own
+/// peer. Where nobody listens on the port of a server on this machine, the
+/// kernel may give that very port to the client, once in many times; and then
+/// it would hear its own requests, and take them for the replies.
+///
+/// # Errors
+/// One line for a person, with the call that failed.
+pub fn not_itself(socket: UdpSocket) -> Result<UdpSocket, String> {
+    let (Ok(own), Ok(peer)) = (socket.local_addr(), socket.peer_addr()) else {
+        return Ok(socket);
+    };
+    if (own.ip(), own.port()) != (peer.ip(), peer.port()) {
+        return Ok(socket);
     }
-    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).map_err(|why| format!("cannot open a UDP socket: {why}"))?;
-    socket.connect(server).map_err(|why| {
-        let mend = match why.kind() {
-            io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
-            _ => format!("is the network up (see: ip route get {})?", server.ip()),
-        };
-        format!("cannot reach {server}: {}; {mend}", cause(&why))
-    })?;
-    Ok(socket)
+    // The first socket keeps the port for so long, so this one gets another.
+    let other = UdpSocket::bind(any_port(peer)).map_err(|why| no_socket(&why))?;
+    other.connect(peer).map_err(|why| cannot_reach(peer, &why))?;
+    Ok(other)
 }
 
 /// The operating system's words for an error, without the number that Rust
@@ -244,6 +347,35 @@ mod tests {
         {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_alone_is_a_port_and_no_address() {
+        assert_eq!("12000".parse(), Ok(endpoint("127.0.0.1", Some(12000))));
+        assert!("65536".parse::<Endpoint>().unwrap_err().contains("port on 127.0.0.1"));
+    }
+
+    #[test]
+    fn each_address_of_a_name_is_given_once() {
+        let addresses = endpoint("localhost", Some(7)).addresses(1, Family::Any).unwrap();
+        let distinct: HashSet<_> = addresses.iter().collect();
+        assert_eq!(addresses.len(), distinct.len());
+        assert!(endpoint("m\u{fc}nchen.example", None).addresses(1, Family::Any).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_would_hear_itself_is_replaced() {
+        let (a, b) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let own = a.local_addr().unwrap();
+        a.connect(own).unwrap();
+        let a = not_itself(a).unwrap();
+        assert_eq!(a.peer_addr().unwrap(), own);
+        assert_ne!(a.local_addr().unwrap(), own);
+        // Any other is left as it is.
+        let before = b.local_addr().unwrap();
+        b.connect(own).unwrap();
+        assert_eq!(not_itself(b).unwrap().local_addr().unwrap(), before);
     }
 
     #[test]

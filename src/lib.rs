@@ -25,9 +25,12 @@
 //! | [`sequence`] | what a receiver learns from sequence numbers |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
-//! | [`endpoint`] | addresses on a command line |
+//! | [`ports`] | the default ports |
+//! | [`endpoint`] | addresses on a command line, and the sockets of clients |
+//! | [`ping_args`] | the flags that every pinger has |
 //! | [`explain`] | `--explain`: which packets get a page |
 //! | [`capture`] | whole packets with their IP headers, for root |
+//! | [`ears`] | what a connected UDP socket can hear: a datagram, an ICMP error, nothing |
 //! | [`icmp_errors`] | the ICMP errors that a UDP socket is told of |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
@@ -37,7 +40,8 @@
 //! | [`probes`] | a client's table of what it sent, and what became of it |
 //! | [`pace`] | when a pinger sends, waits, and is done |
 //! | [`histogram`] | the distribution of RTTs, drawn |
-//! | [`report`] | what a pinger tells, as text or as JSON |
+//! | [`event`] | what a program tells: each event a type, with its text and its JSON |
+//! | [`report`] | the same for the programs whose events are no types yet |
 //! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
 //! | [`tally`] | what a server tells at its end |
 
@@ -46,7 +50,9 @@ pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod delay;
+pub mod ears;
 pub mod endpoint;
+pub mod event;
 pub mod explain;
 pub mod histogram;
 pub mod icmp_errors;
@@ -54,6 +60,8 @@ pub mod icmp_socket;
 pub mod impair;
 pub mod output;
 pub mod pace;
+pub mod ping_args;
+pub mod ports;
 pub mod probes;
 pub mod reject;
 pub mod report;

@@ -155,6 +155,12 @@ pub fn harmless_bytes(bytes: &[u8]) -> (String, &[u8]) {
     (text, &[])
 }
 
+/// A number and what it counts: `1 byte`, `2 bytes`. Only for nouns that take an s.
+pub fn plural(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
 /// Shows a packet's bytes in quotes, escaped as [`harmless`] does, quotes and
 /// backslashes too; bytes that are not UTF-8 as `\xff`. At most `most`
 /// characters are shown.

@@ -15,6 +15,11 @@ mod linux;
 pub use linux::receive;
 
 #[cfg(target_os = "linux")]
+mod linux_clock;
+#[cfg(target_os = "linux")]
+pub use linux_clock::{CLOCK, monotonic_ns};
+
+#[cfg(target_os = "linux")]
 mod linux_icmp;
 #[cfg(target_os = "linux")]
 pub use linux_icmp::{is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu};
@@ -30,6 +35,11 @@ pub use linux_message::{
 mod linux_path;
 #[cfg(target_os = "linux")]
 pub use linux_path::{forbid_fragments, name_of};
+
+#[cfg(target_os = "linux")]
+mod linux_ports;
+#[cfg(target_os = "linux")]
+pub use linux_ports::user_of_tcp_port;
 
 #[cfg(target_os = "linux")]
 mod linux_tcp;
@@ -50,9 +60,19 @@ mod portable;
 pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, stamp_arrivals};
 
 #[cfg(not(target_os = "linux"))]
+mod portable_clock;
+#[cfg(not(target_os = "linux"))]
+pub use portable_clock::{CLOCK, monotonic_ns};
+
+#[cfg(not(target_os = "linux"))]
 mod portable_path;
 #[cfg(not(target_os = "linux"))]
 pub use portable_path::{forbid_fragments, name_of};
+
+#[cfg(not(target_os = "linux"))]
+mod portable_ports;
+#[cfg(not(target_os = "linux"))]
+pub use portable_ports::user_of_tcp_port;
 
 #[cfg(not(target_os = "linux"))]
 mod portable_icmp;
@@ -83,6 +103,18 @@ pub use linux_capture::capture;
 mod portable_capture;
 #[cfg(not(target_os = "linux"))]
 pub use portable_capture::capture;
+
+/// Who keeps a TCP port from being bound; the best explanation is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PortUser {
+    /// A server listens there.
+    Server,
+    /// An open connection has it as its own end.
+    Connection,
+    /// A connection is over, and the kernel keeps its port for another minute,
+    /// in case segments of it are still on their way (RFC 9293, TIME-WAIT).
+    TimeWait,
+}
 
 /// A packet that came in, and what the kernel knows about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,228 @@
+//! What a connected UDP socket can hear: a datagram, an ICMP error in its place, or nothing.
+//!
+//! On its own, such a socket hears only of hard errors, such as "port
+//! unreachable", and only that there was one: a call on the socket fails, with
+//! ECONNREFUSED. With the error queue (Linux: ip(7), IP_RECVERR) it hears of
+//! soft ones too, and may take each error from the queue: its type and code,
+//! who sent it, and the beginning of the datagram that met with it. That takes
+//! no privilege.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use crate::clock::Arrival;
+use crate::sys;
+use packets::icmp::Version;
+use packets::icmp_error::Problem;
+
+/// What came of listening.
+#[derive(Debug)]
+pub enum Heard {
+    /// A datagram came: its length, and when. Its bytes are in the buffer.
+    Datagram(usize, Arrival),
+    /// An ICMP error came in place of a reply.
+    Error(IcmpError),
+    /// Nothing came in time, and nothing is left to read: what is due by now did not come.
+    Silence,
+    /// The wait was cut short, by a signal or by an error that was told before.
+    /// What has come in meanwhile is not known.
+    Interrupted,
+}
+
+/// An ICMP error that answers a datagram of ours.
+#[derive(Debug, Clone)]
+pub struct IcmpError {
+    pub problem: Problem,
+    /// Who sent it; unknown where there is no queue.
+    pub from: Option<IpAddr>,
+    /// The beginning of what was given to `send`, as far as the error quotes
+    /// it: RFC 792 wants the UDP header and no more, most systems send more.
+    pub request: Vec<u8>,
+    pub arrival: Arrival,
+}
+
+/// The ears of a connected socket.
+#[derive(Debug)]
+pub struct Ears<'a> {
+    socket: &'a UdpSocket,
+    version: Version,
+    /// Whether the kernel stamps what comes in.
+    pub kernel_stamps: bool,
+    /// Whether there is an error queue. Without it, ECONNREFUSED has to do.
+    queued: bool,
+    /// Errors taken from the kernel's queue and not yet told.
+    errors: VecDeque<IcmpError>,
+    /// Whether an error was taken of which a call may still have to fail.
+    owed: bool,
+    /// No error quotes more: 576 bytes in all over IPv4, 1280 over IPv6.
+    quote: Vec<u8>,
+}
+
+impl<'a> Ears<'a> {
+    /// Asks for the kernel's receive stamps and for the error queue, where the
+    /// system has them. `server` is the socket's peer.
+    pub fn of(socket: &'a UdpSocket, server: IpAddr) -> Ears<'a> {
+        let version = Version::of(server);
+        Ears {
+            socket,
+            version,
+            kernel_stamps: sys::stamp_arrivals(socket),
+            queued: sys::queue_errors(socket, version),
+            errors: VecDeque::new(),
+            owed: false,
+            quote: vec![0; 1280],
+        }
+    }
+
+    /// Waits for something to be heard, but no longer than `time`; a datagram
+    /// is read into `buffer`.
+    ///
+    /// # Errors
+    /// Those of recvmsg(2) that no ICMP error explains.
+    pub fn receive(&mut self, buffer: &mut [u8], time: Duration) -> io::Result<Heard> {
+        if let Some(error) = self.errors.pop_front() {
+            return Ok(Heard::Error(error));
+        }
+        let why = match sys::receive(self.socket, buffer, time) {
+            Ok((length, stamp)) => return Ok(Heard::Datagram(length, Arrival::new(stamp))),
+            Err(why) => why,
+        };
+        let excused = self.excuse(&why);
+        match (self.errors.pop_front(), why.kind()) {
+            (Some(error), _) => Ok(Heard::Error(error)),
+            (None, ErrorKind::WouldBlock) => Ok(Heard::Silence),
+            (None, ErrorKind::Interrupted) => Ok(Heard::Interrupted),
+            (None, _) if excused => Ok(Heard::Interrupted),
+            (None, _) => Err(why),
+        }
+    }
+
+    /// A call on the socket, such as `send`, failed with `why`: true if the
+    /// reason is an ICMP error that answers an *earlier* datagram. The next
+    /// [`receive`](Ears::receive) tells it; the call has done nothing, and may
+    /// be made again.
+    pub fn excuse(&mut self, why: &io::Error) -> bool {
+        if !self.queued {
+            // Windows calls it a reset.
+            let refused =
+                matches!(why.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
+            if refused {
+                self.errors.push_back(IcmpError {
+                    problem: Problem::port_unreachable(self.version),
+                    from: None,
+                    request: Vec::new(),
+                    arrival: Arrival::new(None),
+                });
+            }
+            return refused;
+        }
+        let mut any = false;
+        while let Ok(Some(error)) = sys::next_error(self.socket, &mut self.quote) {
+            // One that is no ICMP error arose here, and the call has said so.
+            if let Some(problem) = error.problem {
+                any = true;
+                self.errors.push_back(IcmpError {
+                    problem,
+                    from: error.from,
+                    request: self.quote[..error.length].to_vec(),
+                    arrival: Arrival::new(error.stamp),
+                });
+            }
+        }
+        // The kernel first puts an error into the queue, and then lets a call
+        // fail: between the two it may have been taken, and the failure is left.
+        // So one failure is excused after errors were taken, and no more: the
+        // next is its own fault.
+        let silence = matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+        if any || silence {
+            self.owed |= any;
+            return any;
+        }
+        std::mem::take(&mut self.owed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A socket whose peer is a port on which nobody listens.
+    fn to_a_closed_port(host: &str) -> UdpSocket {
+        let closed = UdpSocket::bind(host).unwrap().local_addr().unwrap();
+        let socket = UdpSocket::bind(host).unwrap();
+        socket.connect(closed).unwrap();
+        socket
+    }
+
+    fn ears(socket: &UdpSocket) -> Ears<'_> {
+        Ears::of(socket, socket.peer_addr().unwrap().ip())
+    }
+
+    #[test]
+    fn an_error_is_heard_once_with_what_it_answers() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            let socket = to_a_closed_port(host);
+            let mut ears = ears(&socket);
+            socket.send(b"Ping 7 T").unwrap();
+            let heard = ears.receive(&mut [0; 9], PATIENCE).unwrap();
+            let Heard::Error(error) = heard else { panic!("{heard:?}") };
+            let version = Version::of(socket.peer_addr().unwrap().ip());
+            assert_eq!(error.problem, Problem::port_unreachable(version));
+            if cfg!(target_os = "linux") {
+                assert_eq!(error.request, b"Ping 7 T");
+            }
+            let silence = ears.receive(&mut [0; 9], Duration::from_millis(1)).unwrap();
+            assert!(matches!(silence, Heard::Silence), "{silence:?}");
+        }
+    }
+
+    #[test]
+    fn a_datagram_is_heard_with_its_length_and_its_bytes() {
+        let (a, b) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        a.connect(b.local_addr().unwrap()).unwrap();
+        b.connect(a.local_addr().unwrap()).unwrap();
+        let mut ears = ears(&b);
+        a.send(b"hello").unwrap();
+        let mut buffer = [0; 9];
+        let heard = ears.receive(&mut buffer, PATIENCE).unwrap();
+        assert!(matches!(heard, Heard::Datagram(5, _)), "{heard:?}");
+        assert_eq!(&buffer[..5], b"hello");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_send_that_fails_for_an_earlier_ones_error_is_excused_and_the_error_heard() {
+        let socket = to_a_closed_port("127.0.0.1:0");
+        let mut ears = ears(&socket);
+        socket.send(b"Ping 1").unwrap();
+        // On loopback the error is back before `send` returns.
+        let why = socket.send(b"Ping 2").unwrap_err();
+        assert!(ears.excuse(&why));
+        let heard = ears.receive(&mut [0; 9], PATIENCE).unwrap();
+        assert!(matches!(heard, Heard::Error(error) if error.request == b"Ping 1"));
+        socket.send(b"Ping 2").unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_call_that_fails_with_nothing_queued_is_excused_once_after_each_error() {
+        let socket = to_a_closed_port("127.0.0.1:0");
+        let mut ears = ears(&socket);
+        let why = ErrorKind::PermissionDenied.into();
+        // Before any error came it is the call's own fault.
+        assert!(!ears.excuse(&why));
+        for _ in 0..3 {
+            socket.send(b"Ping").unwrap();
+            let heard = ears.receive(&mut [0; 9], PATIENCE).unwrap();
+            assert!(matches!(heard, Heard::Error(_)), "{heard:?}");
+            assert!(!ears.excuse(&ErrorKind::WouldBlock.into()));
+            assert!(ears.excuse(&why));
+            assert!(!ears.excuse(&why));
+        }
+    }
+}
