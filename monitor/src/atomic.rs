@@ -10,20 +10,28 @@ use socklab::endpoint::cause;
 
 /// Writes a temporary file beside `path`, syncs it, and gives it the name. A
 /// crash before leaves the old file, and perhaps the temporary one, which the
-/// next call overwrites.
+/// next call overwrites; after an error it is gone, for it may have filled the
+/// disk.
 ///
 /// # Errors
 /// Those of the file system; the old file stays.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = beside(path, ".new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    // Without it, a power cut could leave the new name with no content.
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&temporary, path)?;
+    let written = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The error that counts is the first one.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
     // The name itself stands in the folder.
     sync_folder(path)
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    // Without it, a power cut could leave the new name with no content.
+    file.sync_all()
 }
 
 /// Keeps `path` to this program until the result is dropped, by a lock on an

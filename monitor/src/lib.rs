@@ -35,6 +35,7 @@
 
 pub mod agent;
 pub mod atomic;
+pub mod bounds;
 pub mod check;
 pub mod config;
 pub mod console;
@@ -60,6 +61,7 @@ pub mod state;
 pub mod status;
 pub mod store;
 pub mod table;
+pub mod talk;
 pub mod tell;
 pub mod tls;
 pub mod transport;

@@ -21,7 +21,9 @@ pub struct Lines<Stream> {
 pub enum Next {
     /// A line, without its end.
     Line(Vec<u8>),
-    /// The read timed out; what came of the next line is kept.
+    /// Something came, which is kept, but no whole line.
+    Part,
+    /// Nothing came.
     NotYet,
     /// The peer has closed the connection, between two lines.
     End,
@@ -38,6 +40,10 @@ impl<Stream: Read> Lines<Stream> {
         self.limit = limit.min(LONGEST);
     }
 
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// The stream, to write to it.
     pub fn stream_mut(&mut self) -> &mut Stream {
         &mut self.stream
@@ -50,7 +56,7 @@ impl<Stream: Read> Lines<Stream> {
     /// Those of the stream; `InvalidData` for a line that is too long,
     /// `UnexpectedEof` for an end in the middle of one.
     pub fn read(&mut self) -> io::Result<Next> {
-        if let Some(line) = self.take()? {
+        if let Some(line) = self.ready()? {
             return Ok(Next::Line(line));
         }
         // What was given out makes room before more comes in.
@@ -70,10 +76,14 @@ impl<Stream: Read> Lines<Stream> {
             },
         };
         self.buffer.extend_from_slice(&piece[..length]);
-        Ok(self.take()?.map_or(Next::NotYet, Next::Line))
+        Ok(self.ready()?.map_or(Next::Part, Next::Line))
     }
 
-    fn take(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// The next line, if it is here already.
+    ///
+    /// # Errors
+    /// `InvalidData` for a line that is too long.
+    pub fn ready(&mut self) -> io::Result<Option<Vec<u8>>> {
         let end = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n');
         let length = end.map_or(self.buffer.len(), |end| self.searched + end + 1) - self.start;
         if length > self.limit {
@@ -123,7 +133,7 @@ mod tests {
     #[test]
     fn a_timeout_in_the_middle_of_a_line_loses_nothing() {
         let mut lines = lines(&[b"on", b"", b"e\ntw", b"o\n"], 100);
-        assert_eq!(lines.read().unwrap(), Next::NotYet);
+        assert_eq!(lines.read().unwrap(), Next::Part);
         assert_eq!(lines.read().unwrap(), Next::NotYet);
         assert_eq!(lines.read().unwrap(), Next::Line(b"one".to_vec()));
         assert_eq!(lines.read().unwrap(), Next::Line(b"two".to_vec()));
@@ -133,11 +143,11 @@ mod tests {
     #[test]
     fn a_line_too_long_is_refused_before_it_is_all_there() {
         let mut endless = lines(&[&[b'x'; 50], &[b'x'; 60]], 100);
-        assert_eq!(endless.read().unwrap(), Next::NotYet);
+        assert_eq!(endless.read().unwrap(), Next::Part);
         assert_eq!(endless.read().unwrap_err().kind(), ErrorKind::InvalidData);
         let mut long = lines(&[b"short\n", &[b'x'; 100], b"\n"], 100);
         assert_eq!(long.read().unwrap(), Next::Line(b"short".to_vec()));
-        assert_eq!(long.read().unwrap(), Next::NotYet);
+        assert_eq!(long.read().unwrap(), Next::Part);
         assert_eq!(long.read().unwrap_err().kind(), ErrorKind::InvalidData);
     }
 
@@ -170,7 +180,7 @@ mod tests {
             loop {
                 match lines.read().unwrap() {
                     Next::Line(line) => read.push(String::from_utf8(line).unwrap()),
-                    Next::NotYet => {}
+                    Next::Part | Next::NotYet => {}
                     Next::End => break,
                 }
             }

@@ -35,8 +35,12 @@
 //! names them. A configuration replaces the one before it, whole. Its revision
 //! rises by one with each change.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::bounds;
 
 /// The version that stands in `hello`. It changes when an old peer could not
 /// skip what is new.
@@ -90,6 +94,10 @@ pub struct Hello {
     pub version: u32,
     /// The identifier that the manager gave it once; none at the first time.
     pub agent_id: Option<u64>,
+    /// 16 random bytes in hexadecimal, drawn by an agent that has no identifier
+    /// yet, and kept until it has one: who asks twice gets the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// A name for people.
     #[serde(default)]
     pub name: Option<String>,
@@ -204,7 +212,10 @@ impl Message {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(line: &[u8]) -> Result<Message, String> {
-        serde_json::from_slice(line).map_err(|why| format!("this line is no message: {why}"))
+        let refused = |why: &dyn fmt::Display| format!("this line is no message: {why}");
+        let message = serde_json::from_slice(line).map_err(|why| refused(&why))?;
+        bounds::check(&message).map_err(|why| refused(&why))?;
+        Ok(message)
     }
 
     /// The line, with its `\n`.
@@ -227,27 +238,33 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const BOOT: &str = "00112233445566778899aabbccddeeff";
+
     #[test]
     fn messages_read_on_the_wire_as_the_documentation_says() {
         let hello = Message::Hello(Hello {
             version: VERSION,
             agent_id: None,
+            claim: None,
             name: None,
-            boot_id: "00ff".into(),
+            boot_id: BOOT.into(),
             config_rev: 0,
-            nonce: "ab".into(),
+            nonce: [BOOT, BOOT].concat(),
             time: "T".into(),
         });
         let line = hello.line().unwrap();
         assert_eq!(
             line,
-            "{\"type\":\"hello\",\"version\":1,\"agent_id\":null,\"name\":null,\
-             \"boot_id\":\"00ff\",\"config_rev\":0,\"nonce\":\"ab\",\"time\":\"T\"}\n"
+            format!(
+                "{{\"type\":\"hello\",\"version\":1,\"agent_id\":null,\"name\":null,\
+                 \"boot_id\":\"{BOOT}\",\"config_rev\":0,\"nonce\":\"{BOOT}{BOOT}\",\"time\":\"T\"}}\n"
+            )
         );
         assert_eq!(Message::parse(line.as_bytes()), Ok(hello));
         assert_eq!(Message::Pong.line().unwrap(), "{\"type\":\"pong\"}\n");
-        let ack = Message::Ack(Ack { boot_id: "00ff".into(), seq: 7 });
-        assert_eq!(ack.line().unwrap(), "{\"type\":\"ack\",\"boot_id\":\"00ff\",\"seq\":7}\n");
+        let ack = Message::Ack(Ack { boot_id: BOOT.into(), seq: 7 });
+        let line = format!("{{\"type\":\"ack\",\"boot_id\":\"{BOOT}\",\"seq\":7}}\n");
+        assert_eq!(ack.line().unwrap(), line);
     }
 
     #[test]
@@ -259,8 +276,8 @@ mod tests {
             Ok(Message::Ping { time: String::new() })
         );
         assert_eq!(
-            read(r#"{"type":"ack","boot_id":"a","seq":1,"colour":"red"}"#),
-            Ok(Message::Ack(Ack { boot_id: "a".into(), seq: 1 }))
+            read(&format!(r#"{{"type":"ack","boot_id":"{BOOT}","seq":1,"colour":"red"}}"#)),
+            Ok(Message::Ack(Ack { boot_id: BOOT.into(), seq: 1 }))
         );
     }
 
@@ -285,7 +302,7 @@ mod tests {
     fn a_result_keeps_its_figures() {
         let detail = json!({"offset_seconds": -0.25, "answers": ["a", "b"]});
         let report = Report {
-            boot_id: "b".into(),
+            boot_id: BOOT.into(),
             seq: 1,
             task: "ntp".into(),
             rev: 3,

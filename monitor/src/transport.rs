@@ -1,10 +1,14 @@
 //! The stream between manager and agent: TCP as it is, or TLS over it.
+//!
+//! Neither reading nor writing ever blocks. So nobody is kept by a peer that
+//! takes nothing, nor by one that sends a TLS handshake byte by byte: whoever
+//! calls looks at the clock between two calls.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use rustls::{ClientConnection, ServerConnection, StreamOwned};
+use rustls::Connection;
 use socket2::{SockRef, TcpKeepalive};
 
 /// After so much silence the kernel asks whether the other side is still there
@@ -13,87 +17,91 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 const KEEPALIVE_TRIES: u32 = 3;
 
-/// A peer that takes nothing for so long is given up.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Either kind of stream.
 #[derive(Debug)]
-pub enum Transport {
-    Plain(TcpStream),
-    TlsServer(Box<StreamOwned<ServerConnection, TcpStream>>),
-    TlsClient(Box<StreamOwned<ClientConnection, TcpStream>>),
+pub struct Transport {
+    stream: TcpStream,
+    tls: Option<Box<Connection>>,
 }
 
 impl Transport {
-    /// The socket itself.
-    pub fn socket(&self) -> &TcpStream {
-        match self {
-            Transport::Plain(stream) => stream,
-            Transport::TlsServer(stream) => &stream.sock,
-            Transport::TlsClient(stream) => &stream.sock,
-        }
-    }
-
-    /// How long a read waits: then it fails with `WouldBlock`, and the next
-    /// one goes on where it was.
+    /// Takes a connection over: small messages go at once, the kernel asks
+    /// after a silent peer, and no call blocks.
     ///
     /// # Errors
     /// Those of setsockopt(2).
-    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.socket().set_read_timeout(Some(patience))
+    pub fn new(stream: TcpStream, tls: Option<Connection>) -> io::Result<Transport> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let keepalive =
+            TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        let keepalive = keepalive.with_retries(KEEPALIVE_TRIES);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        Ok(Transport { stream, tls: tls.map(Box::new) })
     }
 
-    /// Ends the connection in both directions: a last word is sent before.
-    pub fn close(&mut self) {
-        match self {
-            Transport::Plain(_) => {}
-            Transport::TlsServer(stream) => stream.conn.send_close_notify(),
-            Transport::TlsClient(stream) => stream.conn.send_close_notify(),
+    /// The socket itself, to wait for it.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Whether TLS has bytes that the socket has not taken yet.
+    pub fn is_behind(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Tells a peer that speaks TLS that nothing more will come.
+    pub fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
         }
-        // It is over, whether these reach anybody or not.
-        let _ = self.flush();
-        let _ = self.socket().shutdown(Shutdown::Both);
     }
-}
 
-/// What every connection of the protocol is given: small messages at once,
-/// keepalive, and an end to writing in vain.
-///
-/// # Errors
-/// Those of setsockopt(2).
-pub fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    let keepalive = keepalive.with_retries(KEEPALIVE_TRIES);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    /// Ends the connection in both directions.
+    pub fn shut_down(&self) {
+        // It is over, whether this works or not.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
 }
 
 impl Read for Transport {
+    /// Looks at the socket once at most.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(stream) => stream.read(buffer),
-            Transport::TlsServer(stream) => stream.read(buffer),
-            Transport::TlsClient(stream) => stream.read(buffer),
+        let Some(tls) = &mut self.tls else { return self.stream.read(buffer) };
+        match tls.reader().read(buffer) {
+            Err(why) if why.kind() == ErrorKind::WouldBlock => {}
+            done => return done,
         }
+        tls.read_tls(&mut self.stream)?;
+        if let Err(why) = tls.process_new_packets() {
+            // The alert that says why, as far as the peer will hear it.
+            let _ = tls.write_tls(&mut self.stream);
+            return Err(io::Error::new(ErrorKind::InvalidData, why));
+        }
+        tls.reader().read(buffer)
     }
 }
 
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(stream) => stream.write(bytes),
-            Transport::TlsServer(stream) => stream.write(bytes),
-            Transport::TlsClient(stream) => stream.write(bytes),
+        let Some(tls) = &mut self.tls else { return self.stream.write(bytes) };
+        // It takes some bytes ahead of the socket, and then none.
+        match tls.writer().write(bytes)? {
+            0 => match self.flush() {
+                Ok(()) => Err(ErrorKind::WouldBlock.into()),
+                Err(why) => Err(why),
+            },
+            taken => Ok(taken),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Transport::Plain(stream) => stream.flush(),
-            Transport::TlsServer(stream) => stream.flush(),
-            Transport::TlsClient(stream) => stream.flush(),
+        if let Some(tls) = &mut self.tls {
+            while tls.wants_write() {
+                tls.write_tls(&mut self.stream)?;
+            }
         }
+        Ok(())
     }
 }

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use monitor::agent::keep::Keep;
 use monitor::agent::link::{Change, Link};
 use monitor::agent::spool::Item;
+use monitor::agent::storage::Storage;
 use monitor::manager::data::Data;
 use monitor::manager::listener;
+use monitor::manager::notices::{self, Inbox};
 use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
@@ -28,11 +29,11 @@ const TOKEN: &str = "correct horse battery staple";
 struct Served {
     manager: Arc<Manager>,
     address: SocketAddr,
-    notices: Receiver<Notice>,
+    notices: Inbox,
 }
 
 fn serve(folder: &tempfile::TempDir, token: Option<&str>) -> Served {
-    let (sender, notices) = mpsc::channel();
+    let (sender, notices) = notices::queue();
     let path = folder.path().join("data.json");
     let data = Data::load(&path).unwrap();
     let (results, _) = Results::open(Some(&folder.path().join("results"))).unwrap();
@@ -48,7 +49,7 @@ fn serve(folder: &tempfile::TempDir, token: Option<&str>) -> Served {
 }
 
 struct Agent {
-    keep: Arc<Mutex<Keep>>,
+    keep: Arc<Mutex<Storage>>,
     boot_id: String,
     next: u64,
     stop: Arc<AtomicBool>,
@@ -68,7 +69,7 @@ fn accept_all(config: &Config) -> ConfigAck {
 
 impl Agent {
     fn start(manager: SocketAddr, token: Option<&str>) -> Agent {
-        let (keep, _) = Keep::open(None, 10_000).unwrap();
+        let (keep, _) = Storage::open(None, 10_000).unwrap();
         let keep = Arc::new(Mutex::new(keep));
         let stop = Arc::new(AtomicBool::new(false));
         let boot_id = proof::random_hex(16).unwrap();
@@ -78,7 +79,7 @@ impl Agent {
             boot_id: boot_id.clone(),
             token: token.map(|token| Token::new(token).unwrap()),
             tls: None,
-            keep: Arc::clone(&keep),
+            storage: Arc::clone(&keep),
         };
         let (sender, changes) = mpsc::channel();
         let stopping = Arc::clone(&stop);
@@ -176,6 +177,7 @@ fn hello(agent_id: Option<u64>) -> Hello {
     Hello {
         version: VERSION,
         agent_id,
+        claim: None,
         name: None,
         boot_id: proof::random_hex(16).unwrap(),
         config_rev: 0,
@@ -204,7 +206,7 @@ fn a_configuration_reaches_a_connected_agent_and_is_confirmed() {
     assert!(matches!(connected, Ok(Change::Connected { agent: 1, .. })), "{connected:?}");
     served.manager.add(1, "tcp a 1", 1000).unwrap();
     let confirmed = |notice| matches!(notice, Notice::Configured { rev: 1, tasks: 1, .. });
-    wait_until("revision 1 is confirmed", || served.notices.try_iter().any(confirmed));
+    wait_until("revision 1 is confirmed", || served.notices.drain().any(confirmed));
     served.manager.with_live(|live| assert_eq!(live[&1].confirmed_rev, Some(1)));
     assert_eq!(agent.keep.lock().unwrap().state.agent_id, Some(1));
 }
@@ -273,7 +275,7 @@ fn a_second_connection_takes_over_and_the_first_is_told() {
     assert!(first.hear_error().contains("takes over"));
     assert_eq!(first.hear(), None);
     let told = |notice| matches!(notice, Notice::TakenOver { agent: 1, .. });
-    wait_until("the manager tells", || served.notices.try_iter().any(told));
+    wait_until("the manager tells", || served.notices.drain().any(told));
     second.say(&Message::Ping { time: String::new() });
     assert_eq!(second.hear(), Some(Message::Pong));
 }

@@ -18,7 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -27,10 +27,11 @@ use monitor::atomic;
 use monitor::config::typed;
 use monitor::manager::console::{self, Reply};
 use monitor::manager::data::Data;
+use monitor::manager::notices::Inbox;
 use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
-use monitor::manager::{listener, metrics};
+use monitor::manager::{listener, metrics, notices};
 use monitor::printer::Printer;
 use monitor::prompt::Prompt;
 use monitor::proof::Token;
@@ -111,7 +112,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let (results, notes) = Results::open(args.results.as_deref())?;
     cli::stop_on_ctrl_c()?;
 
-    let (notices, inbox) = mpsc::channel();
+    let (notices, inbox) = notices::queue();
     let manager = Manager::new(data, args.data.clone(), results, token, notices);
     let manager = Arc::new(manager);
     output::for_ever(NAME, Some("agents are served"));
@@ -253,9 +254,9 @@ struct Teller {
 
 impl Teller {
     /// Tells them as they come, and looks for agents that stay away.
-    fn tell_all(&self, manager: &Manager, inbox: &Receiver<Notice>, printer: &Printer) {
+    fn tell_all(&self, manager: &Manager, inbox: &Inbox, printer: &Printer) {
         loop {
-            match inbox.recv_timeout(Duration::from_secs(1)) {
+            match inbox.next(Duration::from_secs(1)) {
                 Ok(notice) => self.tell(&notice, printer),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

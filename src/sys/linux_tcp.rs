@@ -72,6 +72,20 @@ pub fn wait_for_client(listener: &TcpListener, timeout: Duration) {
     let _ = wait(listener.as_raw_fd(), libc::POLLIN, timeout);
 }
 
+/// Waits until a connection has something to read, if `reading`, or takes
+/// bytes again, if `writing`, but no longer than `timeout`.
+pub fn wait_for_stream(stream: &TcpStream, reading: bool, writing: bool, timeout: Duration) {
+    let mut events = 0;
+    if reading {
+        events |= libc::POLLIN;
+    }
+    if writing {
+        events |= libc::POLLOUT;
+    }
+    // If it fails, the next read or write will say why.
+    let _ = wait(stream.as_raw_fd(), events, timeout);
+}
+
 /// The ICMP errors, as type and code, for which a call on a connection fails
 /// with `why`; none if that has another reason. On an established connection
 /// with [`queue_errors`](super::queue_errors) each error fails one call, which

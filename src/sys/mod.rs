@@ -46,7 +46,7 @@ mod linux_tcp;
 #[cfg(target_os = "linux")]
 pub use linux_tcp::{
     allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
-    take_syn, wait_for_client,
+    take_syn, wait_for_client, wait_for_stream,
 };
 
 #[cfg(target_os = "linux")]
@@ -86,7 +86,7 @@ mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_tcp::{
     allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
-    take_syn, wait_for_client,
+    take_syn, wait_for_client, wait_for_stream,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -25,6 +25,11 @@ pub fn wait_for_client(_listener: &TcpListener, timeout: Duration) {
     thread::sleep(timeout.min(Duration::from_millis(10)));
 }
 
+/// Waits a little, so that a connection that does not block can be asked again.
+pub fn wait_for_stream(_stream: &TcpStream, _reading: bool, _writing: bool, timeout: Duration) {
+    thread::sleep(timeout.min(Duration::from_millis(10)));
+}
+
 /// The ICMP errors behind a failed call: not told here.
 pub fn icmp_errors_behind(_why: &io::Error, _version: Version) -> &'static [(u8, u8)] {
     &[]

@@ -1,6 +1,6 @@
 //! The agent's way to its manager: connect, prove, send what is kept, take what comes, and come back.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection};
 use socklab::clock;
 use socklab::endpoint::{Endpoint, Family, cause};
 
 use super::backoff::Backoff;
-use super::keep::Keep;
 use super::spool::Item;
+use super::storage::Storage;
 use crate::guard::lock;
-use crate::line::{Lines, Next};
 use crate::proof::{self, Handshake, Role, Token};
 use crate::protocol::{
     Auth, Config, ConfigAck, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
 };
-use crate::transport::{self, Transport};
+use crate::talk::{Heard, Talk};
+use crate::transport::Transport;
 
 /// How long a connection and its handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a thread that waits for its manager looks what there is to send.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// So many results are sent before the thread looks what has come.
-const BATCH: usize = 100;
+/// So many results are taken from the spool at once.
+const BATCH: usize = 20;
 
 /// The port of a manager (DESIGN: default ports).
 pub const PORT: u16 = 54321;
@@ -44,7 +44,7 @@ pub struct Link {
     pub token: Option<Token>,
     /// With the name that the manager's certificate must bear.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    pub keep: Arc<Mutex<Keep>>,
+    pub storage: Arc<Mutex<Storage>>,
 }
 
 /// A change of state, to be told.
@@ -76,6 +76,7 @@ impl From<io::Error> for End {
     fn from(why: io::Error) -> End {
         End::Lost(match why.kind() {
             ErrorKind::UnexpectedEof => "the manager closed the connection".to_string(),
+            ErrorKind::TimedOut => "the manager takes nothing any more".to_string(),
             _ => cause(&why),
         })
     }
@@ -129,43 +130,42 @@ impl Link {
     ) -> Result<(), End> {
         let address = self.manager.resolve(PORT, Family::Any).map_err(End::Lost)?;
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        transport::prepare(&stream)?;
-        let transport = match &self.tls {
-            None => Transport::Plain(stream),
+        let tls = match &self.tls {
+            None => None,
             Some((config, name)) => {
                 let tls = ClientConnection::new(Arc::clone(config), name.clone())
                     .map_err(|why| End::Hopeless(why.to_string()))?;
-                Transport::TlsClient(Box::new(StreamOwned::new(tls, stream)))
+                Some(tls.into())
             }
         };
-        transport.set_patience(LOOK_UP)?;
-        let mut line = Line { lines: Lines::new(transport, LONGEST), sent: Instant::now() };
-        let agent = self.greet(&mut line)?;
+        let mut talk = Talk::new(Transport::new(stream, tls)?, LONGEST);
+        let agent = self.greet(&mut talk)?;
         connected(agent, address);
-        let end = self.serve(&mut line, stopping, configure);
-        line.lines.stream_mut().close();
+        let end = self.serve(&mut talk, stopping, configure);
+        talk.close();
         end
     }
 
     /// From hello to welcome; gives the agent's identifier.
-    fn greet(&self, line: &mut Line) -> Result<u64, End> {
+    fn greet(&self, talk: &mut Talk) -> Result<u64, End> {
         let deadline = Instant::now() + PATIENCE;
         let hello = {
-            let keep = lock(&self.keep);
+            let storage = lock(&self.storage);
             Hello {
                 version: VERSION,
-                agent_id: keep.state.agent_id,
+                agent_id: storage.state.agent_id,
+                claim: storage.state.claim.clone(),
                 name: self.name.clone(),
                 boot_id: self.boot_id.clone(),
-                config_rev: keep.state.config.as_ref().map_or(0, |config| config.rev),
+                config_rev: storage.state.config.as_ref().map_or(0, |config| config.rev),
                 nonce: proof::nonce().map_err(End::Lost)?,
                 time: clock::stamp(clock::now()),
             }
         };
-        line.send(&Message::Hello(hello.clone()))?;
+        say(talk, &Message::Hello(hello.clone()))?;
         let mut proven = false;
         loop {
-            match line.wait_for(deadline)? {
+            match wait_for(talk, deadline)? {
                 Message::Challenge(challenge) => {
                     let Some(token) = &self.token else {
                         let reason = "the manager asks for a token; give it with --token-file";
@@ -184,16 +184,16 @@ impl Link {
                     }
                     proven = true;
                     let proof = token.proof(Role::Agent, &handshake);
-                    line.send(&Message::Auth(Auth { proof }))?;
+                    say(talk, &Message::Auth(Auth { proof }))?;
                 }
                 Message::Welcome(_) if self.token.is_some() && !proven => {
                     let reason = "the manager did not prove that it knows the token";
                     return Err(End::Lost(reason.to_string()));
                 }
                 Message::Welcome(welcome) => {
-                    let mut keep = lock(&self.keep);
-                    keep.identified(welcome.agent_id);
-                    keep.confirmed(&self.boot_id, welcome.stored_seq);
+                    let mut storage = lock(&self.storage);
+                    storage.identified(welcome.agent_id);
+                    storage.confirmed(&self.boot_id, welcome.stored_seq);
                     return Ok(welcome.agent_id);
                 }
                 Message::Unknown => {}
@@ -206,79 +206,77 @@ impl Link {
     /// Sends what is kept, and takes what comes.
     fn serve(
         &self,
-        line: &mut Line,
+        talk: &mut Talk,
         stopping: &impl Fn() -> bool,
         configure: &mut impl FnMut(&Config) -> ConfigAck,
     ) -> Result<(), End> {
         let mut heard = Instant::now();
         // Everything that no acknowledgement has covered is sent anew.
-        let mut place = lock(&self.keep).spool().start();
+        let mut place = lock(&self.storage).spool().start();
         while !stopping() {
-            // Collected first: nobody holds the lock while he writes.
-            let (messages, first): (Vec<Message>, u64) = {
-                let keep = lock(&self.keep);
-                let (items, first) = keep.spool().from(place);
-                (items.take(BATCH).map(Item::message).collect(), first)
-            };
-            place = first + messages.len() as u64;
-            for message in messages {
-                line.send(&message)?;
+            place = self.send_from(place, talk)?;
+            if talk.quiet_for() > PING_EVERY {
+                say(talk, &Message::Ping { time: clock::stamp(clock::now()) })?;
             }
-            if line.sent.elapsed() > PING_EVERY {
-                line.send(&Message::Ping { time: clock::stamp(clock::now()) })?;
-            }
-            let message = match line.lines.read()? {
-                Next::Line(bytes) => Message::parse(&bytes).map_err(End::Lost)?,
-                Next::NotYet if heard.elapsed() > SILENCE => {
+            let message = match talk.hear(LOOK_UP)? {
+                Heard::Line(bytes) => Message::parse(&bytes).map_err(End::Lost)?,
+                Heard::Nothing if heard.elapsed() > SILENCE => {
                     let silence = SILENCE.as_secs();
                     return Err(End::Lost(format!("nothing heard for {silence} s")));
                 }
-                Next::NotYet => continue,
-                Next::End => return Err(End::Lost("the manager closed the connection".into())),
+                Heard::Nothing => continue,
+                Heard::End => return Err(End::Lost("the manager closed the connection".into())),
             };
             heard = Instant::now();
             match message {
                 Message::Config(config) => {
                     let ack = configure(&config);
-                    lock(&self.keep).configured(config);
-                    line.send(&Message::ConfigAck(ack))?;
+                    lock(&self.storage).configured(config);
+                    say(talk, &Message::ConfigAck(ack))?;
                 }
-                Message::Ack(ack) => lock(&self.keep).confirmed(&ack.boot_id, ack.seq),
-                Message::Ping { .. } => line.send(&Message::Pong)?,
+                Message::Ack(ack) => lock(&self.storage).confirmed(&ack.boot_id, ack.seq),
+                Message::Ping { .. } => say(talk, &Message::Pong)?,
                 Message::Error { reason } => return Err(End::Lost(reason)),
                 _ => {}
             }
         }
         Ok(())
     }
-}
 
-/// The open connection.
-struct Line {
-    lines: Lines<Transport>,
-    /// When something was last sent.
-    sent: Instant,
-}
-
-impl Line {
-    fn send(&mut self, message: &Message) -> Result<(), End> {
-        let line = message.line().map_err(End::Lost)?;
-        self.lines.stream_mut().write_all(line.as_bytes())?;
-        self.sent = Instant::now();
-        Ok(())
-    }
-
-    fn wait_for(&mut self, deadline: Instant) -> Result<Message, End> {
-        loop {
-            match self.lines.read()? {
-                Next::Line(line) => return Message::parse(&line).map_err(End::Lost),
-                Next::End => return Err(End::Lost("the manager closed the connection".into())),
-                Next::NotYet if Instant::now() >= deadline => {
-                    let seconds = PATIENCE.as_secs();
-                    return Err(End::Lost(format!("the manager says nothing for {seconds} s")));
-                }
-                Next::NotYet => {}
+    /// Says what is in the spool from a place on, as far as there is room;
+    /// gives the place of what comes next.
+    fn send_from(&self, mut place: u64, talk: &mut Talk) -> Result<u64, End> {
+        while talk.has_room() {
+            let (messages, first): (Vec<Message>, u64) = {
+                let storage = lock(&self.storage);
+                let (items, first) = storage.spool().from(place);
+                (items.take(BATCH).map(Item::message).collect(), first)
+            };
+            if messages.is_empty() {
+                break;
+            }
+            place = first + messages.len() as u64;
+            for message in messages {
+                say(talk, &message)?;
             }
         }
+        Ok(place)
     }
+}
+
+fn say(talk: &mut Talk, message: &Message) -> Result<(), End> {
+    talk.say(message).map_err(End::Lost)
+}
+
+/// The next message, before the deadline.
+fn wait_for(talk: &mut Talk, deadline: Instant) -> Result<Message, End> {
+    while Instant::now() < deadline {
+        match talk.hear(LOOK_UP)? {
+            Heard::Line(line) => return Message::parse(&line).map_err(End::Lost),
+            Heard::End => return Err(End::Lost("the manager closed the connection".into())),
+            Heard::Nothing => {}
+        }
+    }
+    let seconds = PATIENCE.as_secs();
+    Err(End::Lost(format!("the manager does not let it in within {seconds} s")))
 }

@@ -16,19 +16,24 @@ pub enum Item {
 }
 
 impl Item {
-    fn boot_id(&self) -> &str {
+    pub fn boot_id(&self) -> &str {
         match self {
             Item::Result(report) => &report.boot_id,
             Item::Dropped(dropped) => &dropped.boot_id,
         }
     }
 
+    /// The first and the last number that it stands for.
+    pub fn numbers(&self) -> (u64, u64) {
+        match self {
+            Item::Result(report) => (report.seq, report.seq),
+            Item::Dropped(dropped) => (dropped.first, dropped.last),
+        }
+    }
+
     /// An acknowledgement of this number confirms it.
     fn last_seq(&self) -> u64 {
-        match self {
-            Item::Result(report) => report.seq,
-            Item::Dropped(dropped) => dropped.last,
-        }
+        self.numbers().1
     }
 
     pub fn message(&self) -> Message {
@@ -57,6 +62,15 @@ impl Spool {
     /// An empty one, for `limit` results, at least 1.
     pub fn new(limit: usize) -> Spool {
         Spool { limit: limit.max(1), items: VecDeque::new(), results: 0, gone: 0, dropped: 0 }
+    }
+
+    /// How many items are kept: results, and notes of what was dropped.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// How many results are kept.

@@ -15,6 +15,11 @@ use crate::protocol::Config;
 pub struct State {
     /// As the manager gave it; none before the first time.
     pub agent_id: Option<u64>,
+    /// What it asks for an identifier with, until it has one (see `hello` in
+    /// the protocol): an agent that is killed before it hears its identifier
+    /// asks for the same one again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// The last configuration, as it came.
     pub config: Option<Config>,
 }
@@ -61,7 +66,7 @@ mod tests {
         assert_eq!(State::load(&path), Ok(State::default()));
         let task = Task { task: "1".into(), check: "tcp a 1".into(), interval_ms: 1000 };
         let config = Config { rev: 7, tasks: vec![task] };
-        let state = State { agent_id: Some(3), config: Some(config) };
+        let state = State { agent_id: Some(3), claim: None, config: Some(config) };
         state.save(&path).unwrap();
         assert_eq!(State::load(&path), Ok(state));
         fs::write(&path, "{\n\"agent_id\": 3").unwrap();

@@ -9,8 +9,8 @@ use serde_json::json;
 use socklab::clock;
 
 use super::accept::Accepted;
-use super::keep::Keep;
 use super::spool::Item;
+use super::storage::Storage;
 use crate::engine::guarded;
 use crate::guard::lock;
 use crate::outcome::{Deadline, Outcome};
@@ -49,13 +49,13 @@ struct Running {
 
 /// Numbers the results, and puts them into the spool.
 pub struct Results {
-    keep: Arc<Mutex<Keep>>,
+    keep: Arc<Mutex<Storage>>,
     boot_id: String,
     next_seq: Mutex<u64>,
 }
 
 impl Results {
-    pub fn new(keep: Arc<Mutex<Keep>>, boot_id: String) -> Results {
+    pub fn new(keep: Arc<Mutex<Storage>>, boot_id: String) -> Results {
         Results { keep, boot_id, next_seq: Mutex::new(1) }
     }
 
@@ -201,7 +201,7 @@ mod tests {
     fn every_task_has_its_results_numbered_without_gaps() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (keep, _) = Keep::open(None, 1000).unwrap();
+        let (keep, _) = Storage::open(None, 1000).unwrap();
         let keep = Arc::new(Mutex::new(keep));
         let work = Work::new(8, Results::new(Arc::clone(&keep), "b".into()));
         let outbox = work.outbox();

@@ -1,23 +1,22 @@
 //! One agent's connection, from its first byte to its end: a thread's work.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use socklab::clock;
 use socklab::endpoint::cause;
 
-use super::live::Connection;
 use super::results::Entry;
-use super::service::{Admitted, Manager};
-use crate::line::{Lines, Next};
+use super::service::{Admitted, Due, Manager};
+use super::tell::Notice;
 use crate::proof::{self, Handshake, Role};
-use crate::protocol::{Challenge, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION};
+use crate::protocol::{Challenge, Config, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION};
+use crate::talk::{Heard, Talk};
 use crate::transport::Transport;
 
-/// Whoever has not been let in may take so long, and say so much.
+/// Whoever has not been let in may take so long, TLS and all, and say so much.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 const LONGEST_HELLO: usize = 4096;
 
@@ -26,11 +25,22 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// An open connection of a peer, let in or not.
 pub struct Conversation {
-    lines: Lines<Transport>,
+    talk: Talk,
     manager: Arc<Manager>,
     address: SocketAddr,
-    /// When something was last sent.
-    sent: Instant,
+    given: Given,
+}
+
+/// Which configuration the agent was given on this connection.
+#[derive(Default)]
+struct Given {
+    rev: Option<u64>,
+    /// When it was, or was last looked at.
+    at: Option<Instant>,
+    /// The revision that it has confirmed.
+    confirmed: Option<u64>,
+    /// Configurations given, and not answered yet.
+    unanswered: u64,
 }
 
 /// Why a connection ends.
@@ -41,43 +51,40 @@ impl From<io::Error> for End {
         End(match why.kind() {
             ErrorKind::UnexpectedEof => "it ended in the middle of a line".to_string(),
             ErrorKind::InvalidData => why.to_string(),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => "it takes nothing any more".to_string(),
+            ErrorKind::TimedOut => "it takes nothing any more".to_string(),
             _ => cause(&why),
         })
     }
 }
 
 impl Conversation {
-    pub fn new(
-        transport: Transport,
-        manager: Arc<Manager>,
-        address: SocketAddr,
-    ) -> io::Result<Conversation> {
-        transport.set_patience(LOOK_UP)?;
-        let lines = Lines::new(transport, LONGEST_HELLO);
-        Ok(Conversation { lines, manager, address, sent: Instant::now() })
+    pub fn new(transport: Transport, manager: Arc<Manager>, address: SocketAddr) -> Conversation {
+        let talk = Talk::new(transport, LONGEST_HELLO);
+        Conversation { talk, manager, address, given: Given::default() }
     }
 
     /// Talks to the peer to the end. `admitted` is called when it is let in;
     /// `number` is the connection's own.
     pub fn run(mut self, number: u64, admitted: impl FnOnce()) {
         match self.handshake(number) {
-            Ok((agent, outgoing)) => {
+            Ok(agent) => {
                 admitted();
-                let End(reason) = self.serve(agent, &outgoing).err().unwrap_or(End(String::new()));
-                let reason = if reason.is_empty() { "it closed the connection" } else { &reason };
-                self.manager.gone(agent, reason.to_string());
+                let reason = match self.serve(agent) {
+                    Ok(()) => "it closed the connection".to_string(),
+                    Err(End(reason)) => reason,
+                };
+                self.manager.gone(agent, reason);
             }
             Err(End(reason)) => {
                 let address = self.address;
-                self.manager.tell(super::tell::Notice::Refused { address, reason });
+                self.manager.tell(Notice::Refused { address, reason });
             }
         }
-        self.lines.stream_mut().close();
+        self.talk.close();
     }
 
     /// From hello to welcome.
-    fn handshake(&mut self, number: u64) -> Result<(Admitted, Receiver<Message>), End> {
+    fn handshake(&mut self, number: u64) -> Result<Admitted, End> {
         let deadline = Instant::now() + HANDSHAKE;
         let Message::Hello(hello) = self.wait_for(deadline)? else {
             return Err(self.refuse("the first line must be hello"));
@@ -86,25 +93,15 @@ impl Conversation {
             let version = hello.version;
             return Err(self.refuse(&format!("version {version}: this manager speaks {VERSION}")));
         }
-        if !proof::is_nonce(&hello.nonce) || !is_boot_id(&hello.boot_id) {
-            return Err(self.refuse("boot_id and nonce are to be 16 and 32 bytes in hexadecimal"));
-        }
         if self.manager.token.is_some() {
             self.authenticate(&hello, deadline)?;
         }
-        let (sender, outgoing) = mpsc::channel();
-        let connection = Connection { number, outgoing: sender };
-        let admitted = self.manager.admit(&hello, self.address, connection);
-        let (admitted, greeting) = admitted.map_err(|why| self.refuse(&why))?;
-        self.lines.set_limit(LONGEST);
+        let admitted = self.manager.admit(&hello, self.address, number);
+        let (admitted, welcome) = admitted.map_err(|why| self.refuse(&why))?;
+        self.talk.set_longest(LONGEST);
         self.manager.told_time(admitted.agent, &hello.time);
-        for message in greeting {
-            if let Err(end) = self.send(&message) {
-                self.manager.gone(admitted, "it left while it was let in".to_string());
-                return Err(end);
-            }
-        }
-        Ok((admitted, outgoing))
+        self.say(&Message::Welcome(welcome))?;
+        Ok(admitted)
     }
 
     /// Both sides prove that they know the token, the manager first.
@@ -117,7 +114,7 @@ impl Conversation {
             agent_id: hello.agent_id,
         };
         let proof = token.proof(Role::Manager, &handshake);
-        self.send(&Message::Challenge(Challenge { nonce: nonce.clone(), proof }))?;
+        self.say(&Message::Challenge(Challenge { nonce: nonce.clone(), proof }))?;
         let Message::Auth(auth) = self.wait_for(deadline)? else {
             return Err(self.refuse("auth must follow the challenge"));
         };
@@ -128,56 +125,83 @@ impl Conversation {
     }
 
     /// What an agent says once it has been let in.
-    fn serve(&mut self, agent: Admitted, outgoing: &Receiver<Message>) -> Result<(), End> {
+    fn serve(&mut self, agent: Admitted) -> Result<(), End> {
         let mut heard = Instant::now();
         loop {
-            for message in outgoing.try_iter() {
-                self.send(&message)?;
-                if let Message::Error { reason } = message {
-                    return Err(End(reason));
+            match self.manager.due(agent, self.given.rev) {
+                Due::Nothing => {}
+                Due::Config(config) => self.give(config)?,
+                Due::TakenOver => {
+                    let reason = "another connection of the same identifier takes over";
+                    return Err(self.refuse(reason));
                 }
             }
-            if self.sent.elapsed() > PING_EVERY {
-                self.send(&Message::Ping { time: clock::stamp(clock::now()) })?;
+            if self.talk.quiet_for() > PING_EVERY {
+                self.say(&Message::Ping { time: clock::stamp(clock::now()) })?;
+                self.compare();
             }
-            match self.lines.read()? {
-                Next::Line(line) => {
+            match self.talk.hear(LOOK_UP)? {
+                Heard::Line(line) => {
                     heard = Instant::now();
                     self.manager.heard(agent.agent);
                     let message = Message::parse(&line).map_err(|why| self.refuse(&why))?;
                     self.answer(agent, message)?;
                 }
-                Next::NotYet if heard.elapsed() > SILENCE => {
+                Heard::Nothing if heard.elapsed() > SILENCE => {
                     let silence = SILENCE.as_secs();
                     return Err(End(format!("nothing heard for {silence} s")));
                 }
-                Next::NotYet => {}
-                Next::End => return Ok(()),
+                Heard::Nothing => {}
+                Heard::End => return Ok(()),
             }
+        }
+    }
+
+    fn give(&mut self, config: Config) -> Result<(), End> {
+        self.given.rev = Some(config.rev);
+        self.given.at = Some(Instant::now());
+        self.given.unanswered += 1;
+        self.say(&Message::Config(config))
+    }
+
+    /// Gives the configuration again if the agent should have confirmed it long ago.
+    fn compare(&mut self) {
+        let given = &mut self.given;
+        let long_ago = given.at.is_some_and(|at| at.elapsed() > PING_EVERY);
+        if long_ago && given.confirmed != given.rev {
+            given.rev = None;
         }
     }
 
     fn answer(&mut self, agent: Admitted, message: Message) -> Result<(), End> {
         let entry = match message {
             Message::Result(report) => Entry::Result(report),
-            Message::Dropped(dropped) if dropped.first <= dropped.last => Entry::Dropped(dropped),
+            Message::Dropped(dropped) => Entry::Dropped(dropped),
             Message::ConfigAck(ack) => {
+                if self.given.unanswered == 0 || Some(ack.rev) > self.given.rev {
+                    let rev = ack.rev;
+                    let reason = format!("a config_ack of revision {rev}, which was not given");
+                    return Err(self.refuse(&reason));
+                }
+                self.given.unanswered -= 1;
+                self.given.confirmed = Some(ack.rev);
                 self.manager.answered(agent.agent, &ack);
                 return Ok(());
             }
             Message::Ping { time } => {
                 self.manager.told_time(agent.agent, &time);
-                return self.send(&Message::Pong);
+                self.compare();
+                return self.say(&Message::Pong);
             }
             Message::Pong | Message::Unknown => return Ok(()),
             Message::Error { reason } => return Err(End(reason)),
             _ => return Err(self.refuse("an agent that was let in does not say that")),
         };
         match self.manager.store(agent, entry) {
-            Ok(ack) => self.send(&Message::Ack(ack)),
+            Ok(ack) => self.say(&Message::Ack(ack)),
             // Not acknowledged, it will come again with the next connection.
             Err(why) => {
-                self.manager.tell(super::tell::Notice::NotStored { why: why.clone() });
+                self.manager.tell(Notice::NotStored { why });
                 Err(self.refuse("the manager cannot store results now"))
             }
         }
@@ -185,36 +209,25 @@ impl Conversation {
 
     /// The next message, before the deadline.
     fn wait_for(&mut self, deadline: Instant) -> Result<Message, End> {
-        loop {
-            match self.lines.read()? {
-                Next::Line(line) => {
+        while Instant::now() < deadline {
+            match self.talk.hear(LOOK_UP)? {
+                Heard::Line(line) => {
                     return Message::parse(&line).map_err(|why| self.refuse(&why));
                 }
-                Next::End => return Err(End("it said nothing".to_string())),
-                Next::NotYet if Instant::now() >= deadline => {
-                    let seconds = HANDSHAKE.as_secs();
-                    return Err(self.refuse(&format!("not let in within {seconds} s")));
-                }
-                Next::NotYet => {}
+                Heard::End => return Err(End("it said nothing".to_string())),
+                Heard::Nothing => {}
             }
         }
+        Err(self.refuse(&format!("not let in within {} s", HANDSHAKE.as_secs())))
     }
 
-    fn send(&mut self, message: &Message) -> Result<(), End> {
-        let line = message.line().map_err(End)?;
-        self.lines.stream_mut().write_all(line.as_bytes())?;
-        self.sent = Instant::now();
-        Ok(())
+    fn say(&mut self, message: &Message) -> Result<(), End> {
+        self.talk.say(message).map_err(End)
     }
 
     /// Says why the connection ends, as far as the peer will hear it.
     fn refuse(&mut self, reason: &str) -> End {
-        let _ = self.send(&Message::Error { reason: reason.to_string() });
+        let _ = self.say(&Message::Error { reason: reason.to_string() });
         End(reason.to_string())
     }
-}
-
-/// 16 bytes in hexadecimal.
-fn is_boot_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

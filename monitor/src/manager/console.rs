@@ -303,7 +303,7 @@ mod tests {
     use super::super::data::Data;
     use super::super::results::Results;
     use super::*;
-    use std::sync::mpsc;
+    use crate::manager::notices;
 
     /// Stands in for the monitor's grammar: the last word is the interval.
     fn grammar(text: &str) -> Result<(String, Option<Duration>), String> {
@@ -319,7 +319,7 @@ mod tests {
     fn manager(folder: &tempfile::TempDir) -> Manager {
         let (results, _) = Results::open(None).unwrap();
         let path = folder.path().join("data.json");
-        Manager::new(Data::default(), path, results, None, mpsc::channel().0)
+        Manager::new(Data::default(), path, results, None, notices::queue().0)
     }
 
     fn lines(manager: &Manager, line: &str) -> Vec<String> {

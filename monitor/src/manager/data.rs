@@ -8,7 +8,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic;
-use crate::protocol::{Config, MOST_TASKS, Task};
+use crate::bounds::HIGHEST;
+use crate::protocol::{Config, Hello, MOST_TASKS, Message, Task};
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
@@ -30,6 +31,10 @@ pub struct Data {
 pub struct Agent {
     /// Whether an agent has ever come for it: a configuration may be there before.
     pub claimed: bool,
+    /// What the agent told when it was given its identifier: whoever tells the
+    /// same and has none was not told it, and is given the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
     /// As the agent calls itself.
     #[serde(default)]
     pub name: Option<String>,
@@ -66,6 +71,9 @@ impl Data {
             let version = data.version;
             return Err(format!("{shown} is of version {version}, this program knows {VERSION}"));
         }
+        for (id, agent) in &data.agents {
+            agent.fits(*id).map_err(|why| format!("{shown}: {why}"))?;
+        }
         Ok(data)
     }
 
@@ -81,21 +89,27 @@ impl Data {
     }
 
     /// The identifier of an agent that has just come. One that had none gets
-    /// the lowest that no agent has come for.
+    /// the lowest that no agent has come for, or the one that it claimed before.
     ///
     /// # Errors
     /// One line: there are too many.
-    pub fn claim(&mut self, known: Option<u64>, name: Option<&str>) -> Result<u64, String> {
-        let id = known.unwrap_or_else(|| {
+    pub fn claim(&mut self, hello: &Hello) -> Result<u64, String> {
+        let claim = hello.claim.as_ref().unwrap_or(&hello.boot_id);
+        let id = hello.agent_id.unwrap_or_else(|| {
+            let mut agents = self.agents.iter();
+            let before = agents.find(|(_, agent)| agent.claim.as_ref() == Some(claim));
             let free = |id: &u64| !self.agents.get(id).is_some_and(|agent| agent.claimed);
-            (1..).find(free).unwrap_or(u64::MAX)
+            before.map_or_else(|| (1..).find(free).unwrap_or(HIGHEST), |(id, _)| *id)
         });
         if self.agents.len() >= MOST_AGENTS && !self.agents.contains_key(&id) {
             return Err(format!("{MOST_AGENTS} agents are known, and no more are taken"));
         }
         let agent = self.agents.entry(id).or_default();
         agent.claimed = true;
-        agent.name = name.map(str::to_string).or(agent.name.take());
+        if hello.agent_id.is_none() {
+            agent.claim = Some(claim.clone());
+        }
+        agent.name = hello.name.clone().or(agent.name.take());
         Ok(id)
     }
 
@@ -112,11 +126,13 @@ impl Data {
         if tasks.len() >= MOST_TASKS {
             return Err(format!("agent {id} has {MOST_TASKS} tasks, the most that one may have"));
         }
-        let agent = self.agents.entry(id).or_default();
-        agent.next_task += 1;
-        agent.rev += 1;
-        let task = agent.next_task.to_string();
-        agent.tasks.push(Task { task: task.clone(), check: check.to_string(), interval_ms });
+        let mut changed = self.agents.get(&id).cloned().unwrap_or_default();
+        changed.next_task = changed.next_task.checked_add(1).ok_or("no numbers are left")?;
+        changed.rev = next(changed.rev)?;
+        let task = changed.next_task.to_string();
+        changed.tasks.push(Task { task: task.clone(), check: check.to_string(), interval_ms });
+        changed.fits(id)?;
+        self.agents.insert(id, changed);
         Ok(task)
     }
 
@@ -130,7 +146,7 @@ impl Data {
         let index = agent.tasks.iter().position(named).ok_or_else(|| {
             format!("agent {id} has no task {service:?}; see its tasks with viewconf {id}")
         })?;
-        agent.rev += 1;
+        agent.rev = next(agent.rev)?;
         Ok(agent.tasks.remove(index))
     }
 
@@ -144,9 +160,84 @@ impl Data {
     }
 }
 
+impl Agent {
+    /// Whether the tasks fit into one message, whatever the revision.
+    fn fits(&self, id: u64) -> Result<(), String> {
+        let config = Config { rev: HIGHEST, tasks: self.tasks.clone() };
+        Message::Config(config).line().map(drop).map_err(|why| {
+            format!("the tasks of agent {id} do not fit into one message: {why}; take others away")
+        })
+    }
+}
+
+/// The revision behind this one.
+fn next(rev: u64) -> Result<u64, String> {
+    let next = rev.checked_add(1).filter(|next| *next <= HIGHEST);
+    next.ok_or_else(|| "no revisions are left".to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hello(agent_id: Option<u64>, boot_id: &str, name: Option<&str>) -> Hello {
+        Hello {
+            version: 1,
+            agent_id,
+            claim: None,
+            name: name.map(str::to_string),
+            boot_id: boot_id.into(),
+            config_rev: 0,
+            nonce: String::new(),
+            time: String::new(),
+        }
+    }
+
+    #[test]
+    fn who_claims_again_gets_the_same_identifier() {
+        let mut data = Data::default();
+        data.add(1, "icmp 8.8.8.8", 1000).unwrap();
+        assert_eq!(data.claim(&hello(None, "a", None)), Ok(1));
+        // The welcome was lost: the same start of the agent asks again.
+        assert_eq!(data.claim(&hello(None, "a", None)), Ok(1));
+        // The agent was killed, and has kept what it claimed with.
+        let claims = |boot: &str| Hello { claim: Some("z".into()), ..hello(None, boot, None) };
+        assert_eq!(data.claim(&claims("b")), Ok(2));
+        assert_eq!(data.claim(&claims("c")), Ok(2));
+        assert_eq!(data.claim(&hello(None, "b", None)), Ok(3));
+        let again: Data = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
+        assert_eq!(again, data);
+    }
+
+    #[test]
+    fn tasks_that_do_not_fit_into_a_message_are_refused_when_they_are_added() {
+        let mut data = Data::default();
+        let url = |n: usize| format!("http http://www.example.com/{}/{n}", "path/".repeat(20));
+        let added = (1..=MOST_TASKS).take_while(|n| data.add(1, &url(*n), 1000).is_ok()).count();
+        assert!((300..MOST_TASKS).contains(&added), "{added}");
+        assert!(data.add(1, &url(0), 1000).unwrap_err().contains("do not fit into one message"));
+        assert_eq!(data.config(1).tasks.len(), added);
+        assert!(Message::Config(data.config(1)).line().is_ok());
+        // Nor does a file that somebody has edited get an agent stuck.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        let task = Task { task: "x".into(), check: url(7), interval_ms: 1 };
+        data.agents.entry(1).or_default().tasks.extend(vec![task; 300]);
+        data.save(&path).unwrap();
+        assert!(Data::load(&path).unwrap_err().contains("the tasks of agent 1 do not fit"));
+    }
+
+    #[test]
+    fn no_number_in_the_file_overflows() {
+        let mut data = Data::default();
+        data.add(1, "tcp a 1", 1000).unwrap();
+        data.agents.entry(1).or_default().rev = u64::MAX;
+        assert!(data.add(1, "tcp b 1", 1000).unwrap_err().contains("no revisions"));
+        assert!(data.remove(1, "1").unwrap_err().contains("no revisions"));
+        data.agents.entry(1).or_default().next_task = u64::MAX;
+        assert!(data.add(1, "tcp b 1", 1000).unwrap_err().contains("no numbers"));
+        assert_eq!(data.config(1).tasks.len(), 1);
+    }
 
     #[test]
     fn what_is_saved_is_loaded_and_nothing_is_there_before() {
@@ -180,19 +271,20 @@ mod tests {
     fn a_configuration_may_be_there_before_its_agent() {
         let mut data = Data::default();
         data.add(2, "icmp 8.8.8.8", 1000).unwrap();
-        assert_eq!(data.claim(None, None), Ok(1));
-        assert_eq!(data.claim(None, Some("attic")), Ok(2));
+        assert_eq!(data.claim(&hello(None, "a", None)), Ok(1));
+        assert_eq!(data.claim(&hello(None, "b", Some("attic"))), Ok(2));
         assert_eq!(data.config(2).tasks.len(), 1);
-        assert_eq!(data.claim(None, None), Ok(3));
+        assert_eq!(data.claim(&hello(None, "c", None)), Ok(3));
         // Who was here before keeps its identifier, though the file was lost.
-        assert_eq!(data.claim(Some(9), None), Ok(9));
-        assert_eq!(data.claim(Some(2), None), Ok(2));
+        assert_eq!(data.claim(&hello(Some(9), "d", None)), Ok(9));
+        assert_eq!(data.claim(&hello(Some(2), "e", None)), Ok(2));
         assert_eq!(data.agents[&2].name.as_deref(), Some("attic"));
         for id in 100..100 + MOST_AGENTS as u64 {
-            let _ = data.claim(Some(id), None);
+            let _ = data.claim(&hello(Some(id), "f", None));
         }
         assert_eq!(data.agents.len(), MOST_AGENTS);
-        assert!(data.claim(None, None).is_err() && data.claim(Some(9), None).is_ok());
+        assert!(data.claim(&hello(None, "g", None)).is_err());
+        assert!(data.claim(&hello(Some(9), "h", None)).is_ok());
     }
 
     #[test]

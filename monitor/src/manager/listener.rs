@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection};
 use socklab::cli::{self, LOOK_UP};
 use socklab::endpoint::cause;
 use socklab::{output, sys};
@@ -15,7 +15,7 @@ use super::connection::Conversation;
 use super::service::Manager;
 use super::tell::Notice;
 use crate::guard::lock;
-use crate::transport::{self, Transport};
+use crate::transport::Transport;
 
 /// The most connections at once: so many agents, and those not let in yet.
 const MOST: usize = 2048;
@@ -76,19 +76,16 @@ fn take(
     open: &Arc<Mutex<Open>>,
 ) -> Result<(), String> {
     let failed = |why: std::io::Error| cause(&why);
-    // Some systems hand the listener's being non-blocking down to it.
-    stream.set_nonblocking(false).map_err(failed)?;
-    transport::prepare(&stream).map_err(failed)?;
     let handle = stream.try_clone().map_err(failed)?;
-    let transport = match tls {
-        None => Transport::Plain(stream),
+    let tls = match tls {
+        None => None,
         Some(config) => {
             let tls = ServerConnection::new(Arc::clone(config)).map_err(|why| why.to_string())?;
-            Transport::TlsServer(Box::new(StreamOwned::new(tls, stream)))
+            Some(tls.into())
         }
     };
-    let conversation =
-        Conversation::new(transport, Arc::clone(manager), address).map_err(failed)?;
+    let transport = Transport::new(stream, tls).map_err(failed)?;
+    let conversation = Conversation::new(transport, Arc::clone(manager), address);
 
     {
         let mut open = lock(open);

@@ -2,19 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Config, ConfigAck, Message, Report, TaskAck};
+use crate::protocol::{Config, ConfigAck, Report, TaskAck};
 
 /// An agent tries to come back at least once a minute; one that has been away
 /// for longer than this is not merely reconnecting.
 pub const AWAY: Duration = Duration::from_secs(90);
 
-/// What is remembered of an agent.
+/// A peer's reason is remembered up to so many characters.
+const LONGEST_REASON: usize = 200;
+
+/// What is remembered of an agent. Of what the agent says, only that about
+/// tasks which it was given: so it cannot make this grow.
 #[derive(Debug, Default)]
 pub struct Live {
-    pub connection: Option<Connection>,
+    /// The number of its connection, which tells it from an earlier one.
+    pub connection: Option<u64>,
+    /// The revision of the configuration that it is to have.
+    pub rev: u64,
     /// When it was last heard.
     pub heard: Option<Instant>,
     /// When it came, or went.
@@ -27,20 +33,20 @@ pub struct Live {
     pub confirmed_rev: Option<u64>,
     pub answers: BTreeMap<String, TaskAck>,
     /// The last result of each task.
-    pub last: BTreeMap<String, Report>,
+    pub last: BTreeMap<String, Last>,
     /// Whether "away" was told.
     pub told_away: bool,
     /// Whether its clock was told as wrong.
     pub told_skewed: bool,
 }
 
-/// An open connection.
-#[derive(Debug)]
-pub struct Connection {
-    /// Tells it from an earlier one of the same agent.
-    pub number: u64,
-    /// What is to be sent.
-    pub outgoing: Sender<Message>,
+/// What is remembered of a task's last result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Last {
+    pub started_at: String,
+    pub duration_us: u64,
+    pub verdict: String,
+    pub reason: String,
 }
 
 /// Whether an agent is there.
@@ -78,14 +84,14 @@ impl Live {
         }
     }
 
-    /// A connection was let in. Gives the one that it takes over from.
+    /// A connection was let in. Gives the number of the one that it takes over from.
     pub fn connected(
         &mut self,
-        connection: Connection,
+        number: u64,
         address: SocketAddr,
         boot_id: &str,
         now: Instant,
-    ) -> Option<Connection> {
+    ) -> Option<u64> {
         self.since = Some(now);
         self.heard = Some(now);
         self.address = Some(address);
@@ -94,12 +100,12 @@ impl Live {
             self.boot_id = Some(boot_id.to_string());
             self.last_seq = 0;
         }
-        self.connection.replace(connection)
+        self.connection.replace(number)
     }
 
     /// A connection ended. False if another one had taken over.
     pub fn disconnected(&mut self, number: u64, now: Instant) -> bool {
-        let current = self.connection.as_ref().is_some_and(|current| current.number == number);
+        let current = self.connection == Some(number);
         if current {
             self.connection = None;
             self.since = Some(now);
@@ -107,48 +113,61 @@ impl Live {
         current
     }
 
-    /// The agent's answer to a configuration.
-    pub fn answered(&mut self, ack: &ConfigAck) {
+    /// The agent's answer to a configuration, as far as it is about `config`.
+    pub fn answered(&mut self, ack: &ConfigAck, config: &Config) {
         self.confirmed_rev = Some(ack.rev);
-        self.answers = ack.tasks.iter().map(|task| (task.task.clone(), task.clone())).collect();
+        self.answers = BTreeMap::new();
+        for answer in &ack.tasks {
+            if config.tasks.iter().any(|task| task.task == answer.task) {
+                let reason = answer.reason.as_deref().map(shortened);
+                let answer = TaskAck { reason, ..answer.clone() };
+                self.answers.insert(answer.task.clone(), answer);
+            }
+        }
     }
 
-    pub fn reported(&mut self, report: &Report) {
+    /// A result was stored; `given` if its task is one that the agent has now.
+    pub fn reported(&mut self, report: &Report, given: bool) {
         if self.boot_id.as_deref() == Some(report.boot_id.as_str()) {
             self.last_seq = self.last_seq.max(report.seq);
         }
-        self.last.insert(report.task.clone(), report.clone());
-    }
-
-    /// Hands a configuration over to the connection, if there is one; forgets
-    /// what became of tasks that are no more.
-    pub fn configure(&mut self, config: &Config) {
-        self.last.retain(|name, _| config.tasks.iter().any(|task| task.task == *name));
-        if let Some(connection) = &self.connection {
-            // A connection that is just ending will come again, and ask.
-            let _ = connection.outgoing.send(Message::Config(config.clone()));
+        if given {
+            let last = Last {
+                started_at: report.started_at.clone(),
+                duration_us: report.duration_us,
+                verdict: report.verdict.clone(),
+                reason: shortened(&report.reason),
+            };
+            self.last.insert(report.task.clone(), last);
         }
     }
+
+    /// There is a configuration to be given: its connection will see to it.
+    /// What became of tasks that are no more is forgotten.
+    pub fn configure(&mut self, config: &Config) {
+        self.last.retain(|name, _| config.tasks.iter().any(|task| task.task == *name));
+        // Two changes at once may come here in either order.
+        self.rev = self.rev.max(config.rev);
+    }
+}
+
+fn shortened(reason: &str) -> String {
+    reason.chars().take(LONGEST_REASON).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     const ADDRESS: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
-
-    fn connection(number: u64) -> Connection {
-        Connection { number, outgoing: mpsc::channel().0 }
-    }
 
     #[test]
     fn an_agent_is_connected_then_reconnecting_then_silent() {
         let now = Instant::now();
         let mut live = Live::default();
         assert_eq!(live.presence(now), Presence::Never);
-        assert!(live.connected(connection(1), ADDRESS, "a", now).is_none());
+        assert!(live.connected(1, ADDRESS, "a", now).is_none());
         assert_eq!(live.presence(now), Presence::Connected);
         assert!(live.disconnected(1, now));
         assert_eq!(live.presence(now + Duration::from_secs(89)), Presence::Reconnecting);
@@ -159,9 +178,9 @@ mod tests {
     fn the_end_of_a_connection_that_was_taken_over_changes_nothing() {
         let now = Instant::now();
         let mut live = Live::default();
-        live.connected(connection(1), ADDRESS, "a", now);
-        let old = live.connected(connection(2), ADDRESS, "a", now);
-        assert_eq!(old.map(|old| old.number), Some(1));
+        live.connected(1, ADDRESS, "a", now);
+        let old = live.connected(2, ADDRESS, "a", now);
+        assert_eq!(old, Some(1));
         assert!(!live.disconnected(1, now));
         assert_eq!(live.presence(now), Presence::Connected);
         assert!(live.disconnected(2, now));

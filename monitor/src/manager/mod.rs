@@ -8,6 +8,7 @@ pub mod latest;
 pub mod listener;
 pub mod live;
 pub mod metrics;
+pub mod notices;
 pub mod results;
 pub mod service;
 pub mod tell;

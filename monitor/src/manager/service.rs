@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use socklab::clock;
 
 use super::data::Data;
-use super::live::{Connection, Live, Presence};
+use super::live::{Live, Presence};
+use super::notices::Notices;
 use super::results::{Entry, Outcome, Results, Stored};
 use super::tell::Notice;
 use crate::guard::lock;
 use crate::proof::Token;
-use crate::protocol::{Ack, ConfigAck, Hello, Message, Report, Welcome};
+use crate::protocol::{Ack, Config, ConfigAck, Hello, Report, Welcome};
 
 /// A clock that is wrong by more than this is told.
 const SKEW: f64 = 5.0;
@@ -29,8 +29,8 @@ pub struct Manager {
     results: Mutex<Results>,
     live: Mutex<BTreeMap<u64, Live>>,
     pub token: Option<Token>,
-    /// Whoever tells the notices.
-    notices: Sender<Notice>,
+    /// To whoever tells them.
+    notices: Notices,
 }
 
 /// A connection that was let in.
@@ -41,13 +41,23 @@ pub struct Admitted {
     pub address: SocketAddr,
 }
 
+/// What a connection is to do for its agent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Due {
+    Nothing,
+    /// The agent is to be given this.
+    Config(Config),
+    /// The agent has another connection: this one is to end.
+    TakenOver,
+}
+
 impl Manager {
     pub fn new(
         data: Data,
         data_path: PathBuf,
         results: Results,
         token: Option<Token>,
-        notices: Sender<Notice>,
+        notices: Notices,
     ) -> Manager {
         Manager {
             data: Mutex::new(data),
@@ -60,11 +70,10 @@ impl Manager {
     }
 
     pub fn tell(&self, notice: Notice) {
-        // At the end nobody listens any more.
-        let _ = self.notices.send(notice);
+        self.notices.put(notice);
     }
 
-    /// Lets an agent in: gives what to send it first.
+    /// Lets an agent in, on the connection of this number.
     ///
     /// # Errors
     /// One line: its identifier cannot be kept.
@@ -72,38 +81,43 @@ impl Manager {
         &self,
         hello: &Hello,
         address: SocketAddr,
-        connection: Connection,
-    ) -> Result<(Admitted, Vec<Message>), String> {
-        let (agent, config) = self.change(|data| {
-            let agent = data.claim(hello.agent_id, hello.name.as_deref())?;
-            Ok((agent, data.config(agent)))
-        })?;
+        number: u64,
+    ) -> Result<(Admitted, Welcome), String> {
+        let agent = self.change(|data| data.claim(hello))?;
         let stored_seq = lock(&self.results).highest(agent, &hello.boot_id);
-        let number = connection.number;
         let now = Instant::now();
         let (before, taken_over, since) = {
             let mut live = lock(&self.live);
             let live = live.entry(agent).or_default();
             let (before, since) = (live.address, live.since);
+            let old = live.connected(number, address, &hello.boot_id, now);
             live.last_seq = live.last_seq.max(stored_seq);
-            let old = live.connected(connection, address, &hello.boot_id, now);
-            live.last_seq = live.last_seq.max(stored_seq);
-            if let Some(old) = &old {
-                let reason = "another connection of the same identifier takes over".to_string();
-                let _ = old.outgoing.send(Message::Error { reason });
-            }
             (before, old.is_some(), since)
         };
+        // Only now, when every later change finds the connection and tells it.
+        self.push(agent);
         self.tell(match (taken_over, since) {
             (true, _) => Notice::TakenOver { agent, address, before },
             (false, Some(since)) => {
-                Notice::Reconnected { agent, address, after: now.duration_since(since) }
+                Notice::Reconnected { agent, address, after: now.saturating_duration_since(since) }
             }
             (false, None) => Notice::Connected { agent, address, name: hello.name.clone() },
         });
-        let welcome = Message::Welcome(Welcome { agent_id: agent, stored_seq });
         let admitted = Admitted { agent, number, address };
-        Ok((admitted, vec![welcome, Message::Config(config)]))
+        Ok((admitted, Welcome { agent_id: agent, stored_seq }))
+    }
+
+    /// What a connection is to do, whose agent was given this revision last.
+    pub fn due(&self, admitted: Admitted, given: Option<u64>) -> Due {
+        let agent = admitted.agent;
+        let wanted = lock(&self.live)
+            .get(&agent)
+            .and_then(|live| (live.connection == Some(admitted.number)).then_some(live.rev));
+        match wanted {
+            None => Due::TakenOver,
+            Some(rev) if given.is_some_and(|given| given >= rev) => Due::Nothing,
+            Some(_) => Due::Config(lock(&self.data).config(agent)),
+        }
     }
 
     /// A connection ended.
@@ -162,22 +176,23 @@ impl Manager {
 
     fn reported(&self, admitted: Admitted, report: Report) {
         let agent = admitted.agent;
-        lock(&self.live).entry(agent).or_default().reported(&report);
         let check = self.check_of(agent, &report.task);
-        self.tell(Notice::Result {
-            agent,
-            address: Some(admitted.address),
-            check,
-            report: Box::new(report),
-        });
+        lock(&self.live).entry(agent).or_default().reported(&report, check.is_some());
+        let check = check.unwrap_or_else(|| format!("task {}", report.task));
+        let (address, report) = (Some(admitted.address), Box::new(report));
+        self.tell(Notice::Result { agent, address, check, report });
     }
 
     /// The agent's answer to a configuration.
     pub fn answered(&self, agent: u64, ack: &ConfigAck) {
-        if let Some(live) = lock(&self.live).get_mut(&agent) {
-            live.answered(ack);
-        }
-        let refused = ack.tasks.iter().filter(|task| !task.accepted).cloned().collect();
+        let config = lock(&self.data).config(agent);
+        let refused = match lock(&self.live).get_mut(&agent) {
+            None => Vec::new(),
+            Some(live) => {
+                live.answered(ack, &config);
+                live.answers.values().filter(|answer| !answer.accepted).cloned().collect()
+            }
+        };
         let tasks = ack.tasks.len();
         self.tell(Notice::Configured { agent, rev: ack.rev, tasks, refused });
     }
@@ -214,7 +229,8 @@ impl Manager {
         Ok(result)
     }
 
-    /// Sends an agent what it is to watch, if it is there.
+    /// Says what an agent is to watch, if it has been here: its connection
+    /// compares, and sends it.
     fn push(&self, agent: u64) {
         let config = lock(&self.data).config(agent);
         if let Some(live) = lock(&self.live).get_mut(&agent) {
@@ -229,7 +245,8 @@ impl Manager {
         for (&agent, live) in lock(&self.live).iter_mut() {
             if live.presence(now) == Presence::Silent && !live.told_away {
                 live.told_away = true;
-                let after = live.since.map_or_else(Default::default, |since| now - since);
+                let since = live.since.unwrap_or(now);
+                let after = now.saturating_duration_since(since);
                 silent.push(Notice::Silent { agent, after });
             }
         }
@@ -251,11 +268,11 @@ impl Manager {
         look(&lock(&self.results))
     }
 
-    fn check_of(&self, agent: u64, task: &str) -> String {
+    /// What a task checks, if the agent has it.
+    fn check_of(&self, agent: u64, task: &str) -> Option<String> {
         let data = lock(&self.data);
-        let tasks = data.agents.get(&agent).map_or(&[][..], |agent| &agent.tasks);
-        let known = tasks.iter().find(|known| known.task == task);
-        known.map_or_else(|| format!("task {task}"), |task| task.check.clone())
+        let tasks = &data.agents.get(&agent)?.tasks;
+        tasks.iter().find(|known| known.task == task).map(|task| task.check.clone())
     }
 }
 

@@ -68,6 +68,10 @@ pub enum Notice {
         address: SocketAddr,
         reason: String,
     },
+    /// So many could not be told: they came faster than they were read.
+    LeftOut {
+        notices: u64,
+    },
     /// A result could not be stored, and was not acknowledged.
     NotStored {
         why: String,
@@ -153,6 +157,10 @@ impl Notice {
             Notice::Refused { address, reason } => {
                 (Some(Colour::Yellow), format!("{address} not let in: {}", said(reason)))
             }
+            Notice::LeftOut { notices } => {
+                let text = format!("{notices} lines not shown: they came too fast");
+                (Some(Colour::Yellow), text)
+            }
             Notice::NotStored { why } => (
                 Some(Colour::Red),
                 format!("a result could not be stored: {}; it will come again", said(why)),
@@ -203,6 +211,7 @@ impl Notice {
             Notice::Refused { address, reason } => {
                 json!({"event": "refused", "address": address, "reason": reason})
             }
+            Notice::LeftOut { notices } => json!({"event": "left_out", "notices": notices}),
             Notice::NotStored { why } => json!({"event": "not_stored", "why": why}),
         }
     }

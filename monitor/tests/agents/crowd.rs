@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use monitor::agent::keep::Keep;
 use monitor::agent::link::Link;
 use monitor::agent::spool::Item;
+use monitor::agent::storage::Storage;
 use monitor::proof;
 use monitor::protocol::{Config, ConfigAck, Report};
 use socklab::endpoint::Endpoint;
@@ -17,8 +17,12 @@ use socklab::endpoint::Endpoint;
 use crate::world::{Manager, setting, wait_until};
 
 /// An agent whose results are made up, two a second.
-fn made_up(manager: SocketAddr, stop: &Arc<AtomicBool>, kept: &Arc<Mutex<Vec<Arc<Mutex<Keep>>>>>) {
-    let (keep, _) = Keep::open(None, 10_000).unwrap();
+fn made_up(
+    manager: SocketAddr,
+    stop: &Arc<AtomicBool>,
+    kept: &Arc<Mutex<Vec<Arc<Mutex<Storage>>>>>,
+) {
+    let (keep, _) = Storage::open(None, 10_000).unwrap();
     let keep = Arc::new(Mutex::new(keep));
     kept.lock().unwrap().push(Arc::clone(&keep));
     let boot_id = proof::random_hex(16).unwrap();
@@ -28,7 +32,7 @@ fn made_up(manager: SocketAddr, stop: &Arc<AtomicBool>, kept: &Arc<Mutex<Vec<Arc
         boot_id: boot_id.clone(),
         token: None,
         tls: None,
-        keep: Arc::clone(&keep),
+        storage: Arc::clone(&keep),
     };
     let (ending, making) = (Arc::clone(stop), Arc::clone(stop));
     let small = || thread::Builder::new().stack_size(256 * 1024);
@@ -81,7 +85,7 @@ fn a_crowd_of_agents_is_served_without_a_backlog() {
     let memory = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("").to_string();
     stop.store(true, Ordering::SeqCst);
     let backlog = || {
-        let kept: std::sync::MutexGuard<Vec<Arc<Mutex<Keep>>>> = kept.lock().unwrap();
+        let kept: std::sync::MutexGuard<Vec<Arc<Mutex<Storage>>>> = kept.lock().unwrap();
         kept.iter().map(|keep| keep.lock().unwrap().spool().results()).sum::<usize>()
     };
     let left = backlog();

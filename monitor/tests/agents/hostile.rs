@@ -129,6 +129,7 @@ fn hello(agent_id: Option<u64>) -> Hello {
     Hello {
         version: VERSION,
         agent_id,
+        claim: None,
         name: None,
         boot_id: proof::random_hex(16).unwrap(),
         config_rev: 0,

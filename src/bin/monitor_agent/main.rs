@@ -1,0 +1,191 @@
+//! A monitoring agent: watches what its manager says, and reports each result at once.
+//!
+//! ```text
+//! cargo run -q --bin monitor_agent
+//! cargo run -q --bin monitor_agent -- --state agent.json --allow 127.0.0.0/8 --name attic
+//! ```
+//!
+//! You see a line when it finds its manager, when it loses it, and for each
+//! configuration that it is given. While the manager is away it goes on, and
+//! keeps its results; with --state also over its own crash. Sheet:
+//! labs/09-manager-and-agents.md.
+//!
+//! New here: delivered at least once, stored exactly once. Results are
+//! numbered, and kept until the other side has said that it has them.
+
+mod log;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use log::Log;
+use monitor::agent::accept::judge;
+use monitor::agent::allow::Allowed;
+use monitor::agent::link::{Change, Link, PORT};
+use monitor::agent::storage::Storage;
+use monitor::agent::work::{Order, Results, Work};
+use monitor::guard::lock;
+use monitor::printer::Printer;
+use monitor::proof::{self, Token};
+use monitor::protocol::{Config, ConfigAck};
+use monitor::{atomic, bounds, pool, tls};
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::endpoint::{Endpoint, cause};
+use socklab::output::{self, Painter};
+
+const NAME: &str = "monitor_agent";
+
+/// What the disk did not take is tried again so often.
+const MEND_EVERY: Duration = Duration::from_secs(1);
+
+/// Watch what a manager says, and report to it
+#[derive(Parser)]
+#[command(version, name = NAME)]
+struct Args {
+    /// The manager: `HOST`, `HOST:PORT` or `[V6]:PORT`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:54321")]
+    manager: Endpoint,
+    /// Keep identifier, configuration and unsent results in this file, and FILE.spool
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Keep so many results that the manager has not confirmed; the oldest give way
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = spool, allow_negative_numbers = true)]
+    spool: usize,
+    /// Contact these alone: a network (10.0.0.0/8), an address, a name, or *.lab.test; may be repeated
+    #[arg(long, value_name = "CIDR_OR_NAME")]
+    allow: Vec<Allowed>,
+    /// A name for people, which the manager shows
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    name: Option<String>,
+    /// Prove to each other, agent and manager, that both know what is in this file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Speak TLS, to a manager whose certificate is of the authority in this file
+    #[arg(long, value_name = "CA.pem")]
+    tls_ca: Option<PathBuf>,
+    /// Run so many checks at once at most, each on a thread
+    #[arg(long, value_name = "N", default_value_t = pool::THREADS, allow_negative_numbers = true)]
+    threads: usize,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn spool(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "a number of results is 1 to 1000000".to_string())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        ..=bounds::NAME => Ok(text.to_string()),
+        length => Err(format!("it has {length} bytes, and may have {}", bounds::NAME)),
+    }
+}
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    let token = args.token_file.as_deref().map(Token::read).transpose()?;
+    let tls = match &args.tls_ca {
+        Some(authority) => Some(tls::client(authority, &args.manager.host)?),
+        None => None,
+    };
+    let _lock = args.state.as_deref().map(atomic::lock).transpose()?;
+    let (storage, notes) = Storage::open(args.state.as_deref(), args.spool)?;
+    let boot_id = proof::random_hex(16)?;
+    cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("what the manager says is watched"));
+
+    let printer = Printer::start(NAME, None).map_err(|why| no_thread(&why))?;
+    let log = Log { json: args.json, painter: Painter::for_stdout(), printer };
+    log.start(args, &storage);
+    notes.into_iter().for_each(|note| log.printer.complain(NAME, note));
+    let known = storage.state.config.clone();
+    let storage = Arc::new(Mutex::new(storage));
+
+    // The tasks run in a thread of their own, and so does the connection: one
+    // goes on when the other cannot.
+    let results = Results::new(Arc::clone(&storage), boot_id.clone());
+    let work = Work::new(args.threads.max(1), results);
+    let orders = work.outbox();
+    spawn("work", move || work.run())?;
+
+    let (allow, teller) = (args.allow.clone(), log.clone());
+    let configure = move |config: &Config| -> ConfigAck {
+        let (accepted, ack) = judge(config, &allow);
+        // It is gone only when the agent is ending.
+        let _ = orders.send(Order::Tasks(accepted));
+        teller.configured(config, &ack);
+        ack
+    };
+    // What it did before its restart it goes on doing, manager or no manager.
+    if let Some(config) = known {
+        configure(&config);
+    }
+    let link = Link {
+        manager: Endpoint { port: Some(args.manager.port.unwrap_or(PORT)), ..args.manager.clone() },
+        name: args.name.clone(),
+        boot_id,
+        token,
+        tls,
+        storage: Arc::clone(&storage),
+    };
+    let (hopeless, end) = mpsc::channel();
+    let teller = log.clone();
+    let tell = move |change: Change| {
+        teller.changed(&change);
+        if let Change::Hopeless { reason } = change {
+            let _ = hopeless.send(reason);
+        }
+    };
+    spawn("link", move || link.run(cli::stopping, configure, tell))?;
+    let hopeless = wait_for_the_end(&end, &storage, &log);
+
+    // Held from here on: what is counted and written now is what is kept.
+    let mut storage = lock(&storage);
+    storage.mend();
+    log.end(storage.spool().results(), storage.spool_is_on_disk(), args.state.is_some());
+    log.printer.flush();
+    hopeless.map_or(Ok(Exit::Ok), Err)
+}
+
+/// Until Ctrl-C, or until it is hopeless to go on: gives the reason for that.
+/// Looked for here, for the connection's thread may be held up by the lookup
+/// of a name, or by a host that does not answer.
+fn wait_for_the_end(end: &Receiver<String>, storage: &Mutex<Storage>, log: &Log) -> Option<String> {
+    let mut mended = Instant::now();
+    while !cli::stopping() {
+        match end.recv_timeout(LOOK_UP) {
+            Ok(reason) => return Some(reason),
+            Err(RecvTimeoutError::Timeout) => {}
+            // The connection's thread has ended: it saw the signal first.
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK_UP),
+        }
+        let mut storage = lock(storage);
+        if mended.elapsed() > MEND_EVERY {
+            storage.mend();
+            mended = Instant::now();
+        }
+        if let Some(trouble) = storage.take_trouble() {
+            log.trouble(&trouble);
+        }
+    }
+    None
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = thread::Builder::new().name(name.to_string());
+    thread.spawn(work).map(drop).map_err(|why| no_thread(&why))
+}
+
+fn no_thread(why: &std::io::Error) -> String {
+    format!("cannot start a thread: {}", cause(why))
+}
