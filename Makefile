@@ -25,9 +25,10 @@ test: check
 	@scripts/test
 
 lab-%:
-	SHEET=$* cargo test --quiet --test sheets every_sheet
+	@scripts/lab $*
 
 bless:
+	cargo build --quiet --bins --examples
 	BLESS=1 cargo test --quiet --test sheets every_sheet
 
 bench:

@@ -1,6 +1,6 @@
 //! The tests of the lint: a whole lab passes, and it misses nothing that is missing.
 
-use crate::lint::{Labs, lint};
+use super::{Labs, lint};
 
 const SHEET: &str = "# UDP ping
 
@@ -110,7 +110,12 @@ fn every_question_has_one_answer_and_every_answer_its_question() {
 
 #[test]
 fn names_and_numbers_are_real() {
-    finds_in_sheet("udp_ping_server", "udp_pong", "--bin udp_pong: there is no such program");
+    finds_in_sheet(
+        "udp_ping_server",
+        "udp_pong",
+        "udp_pong, to be run by cargo: there is no such program",
+    );
+    finds_in_sheet("--bin udp_ping_server", "--example 01_naive", "01_naive, to be run by cargo");
     let mut twice = labs(SHEET, ANSWERS);
     twice.sheets.insert("01-other.md".into(), SHEET.into());
     twice.answers.insert("01-other.md".into(), ANSWERS.into());

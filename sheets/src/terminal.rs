@@ -1,5 +1,6 @@
 //! A program on a pseudo-terminal of its own, as in the window of a learner.
 
+use crate::Place;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
@@ -80,12 +81,9 @@ pub struct View {
 
 impl Program {
     /// Starts a command line in a shell whose `$?` is `previous_status`.
-    pub fn start(command: &str, previous_status: i32) -> io::Result<Program> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let programs = Path::new(env!("CARGO_BIN_EXE_udp_ping_server")).parent();
-        let path = crate::common::path();
-        let shim = root.join("tests/sheets/shim");
-        let path = std::iter::once(shim).chain(std::env::split_paths(&path));
+    pub fn start(place: &Place, command: &str, previous_status: i32) -> io::Result<Program> {
+        let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim");
+        let path = std::iter::once(shim).chain(std::env::split_paths(&place.path));
         let path = std::env::join_paths(path).map_err(io::Error::other)?;
 
         let (pty, pts) = pty_process::blocking::open().map_err(io::Error::other)?;
@@ -93,9 +91,9 @@ impl Program {
         let mut shell = pty_process::blocking::Command::new(*SHELL)
             .arg("-c")
             .arg(format!("(exit {previous_status})\n{command}"))
-            .current_dir(root)
+            .current_dir(&place.root)
             .env("PATH", path)
-            .env("SOCKLAB_PROGRAMS", programs.unwrap_or(root))
+            .env("SOCKLAB_PROGRAMS", &place.programs)
             .env("TERM", "xterm-256color")
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC");

@@ -33,6 +33,11 @@ impl Labs {
             let text = read(&root.join(manifest))?;
             programs.extend(entry.captures_iter(&text).map(|found| found[1].to_owned()));
         }
+        // Cargo finds the examples by itself, and so do we.
+        for entry in std::fs::read_dir(root.join("examples")).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            programs.extend(name.strip_suffix(".rs").map(str::to_owned));
+        }
         Ok(Labs {
             sheets: markdown_files(&root.join("labs"))?,
             answers: markdown_files(&root.join("labs/answers"))?,
@@ -92,12 +97,12 @@ pub fn lint(labs: &Labs) -> Vec<String> {
 }
 
 fn unknown_programs(text: &str, programs: &BTreeSet<String>, fault: &mut impl FnMut(String)) {
-    let mention = regex(r"--bin[ =]([A-Za-z0-9_-]+)");
+    let mention = regex(r"--(?:bin|example)[ =]([A-Za-z0-9_-]+)");
     let names: BTreeSet<String> =
         mention.captures_iter(text).map(|found| found[1].to_owned()).collect();
     for name in names.difference(programs) {
         if name != "NAME" {
-            fault(format!("--bin {name}: there is no such program"));
+            fault(format!("{name}, to be run by cargo: there is no such program"));
         }
     }
 }
@@ -242,3 +247,6 @@ impl Sections {
         items(&lines, &regex(r"^(\d+)\. *(.*)$"))
     }
 }
+
+#[cfg(test)]
+mod tests;

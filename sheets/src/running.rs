@@ -4,19 +4,13 @@ use crate::bless::Edit;
 use crate::pattern::{Pattern, Progress, match_beginning, match_everything};
 use crate::run::{Step, one_line};
 use crate::terminal::{Program, View};
+use crate::{Mode, Place};
 use std::time::{Duration, Instant};
 
 /// A program that prints nothing for so long has said what it had to say;
 /// asked only where the sheet is wrong already, and when blessing. Longer than
 /// the second that a ping waits for its reply.
 const QUIET: Duration = Duration::from_millis(1500);
-
-#[derive(Clone, Copy, PartialEq)]
-pub enum Mode {
-    Check,
-    /// A wrong quotation is no failure, but an edit.
-    Bless,
-}
 
 /// What is quoted is not what is printed, or is not printed in time.
 #[derive(Debug)]
@@ -37,8 +31,13 @@ pub struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    pub fn start(step: Step<'a>, command: &str, status: i32) -> Result<Running<'a>, String> {
-        let program = Program::start(command, status)
+    pub fn start(
+        place: &Place,
+        step: Step<'a>,
+        command: &str,
+        status: i32,
+    ) -> Result<Running<'a>, String> {
+        let program = Program::start(place, command, status)
             .map_err(|error| format!("cannot start \"{command}\" in a terminal: {error}"))?;
         Ok(Running {
             program,

@@ -1,6 +1,7 @@
 //! A network of its own for each sheet, so that sheets with the same ports run side by side; and
 //! a mount table of its own, so that each can bring up the two hosts of `labs/hosts`.
 
+use crate::Place;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,12 +18,12 @@ pub struct Namespaces(&'static str);
 
 impl Namespaces {
     /// Tries it out; the error says why it is not possible here.
-    pub fn probe() -> Result<Namespaces, String> {
+    pub fn probe(place: &Place) -> Result<Namespaces, String> {
         let mut reason = String::new();
         // The first needs root, the second an ordinary user who may have
         // namespaces; root in a container may be refused either.
         for options in ["-nm", "-rnm"] {
-            match Namespaces(options).command("true").output() {
+            match Namespaces(options).command(place, "true").output() {
                 Ok(output) if output.status.success() => return Ok(Namespaces(options)),
                 Ok(output) => reason = String::from_utf8_lossy(&output.stderr).into_owned(),
                 Err(error) => reason = format!("unshare: {error}"),
@@ -31,23 +32,23 @@ impl Namespaces {
         Err(reason.trim().replace('\n', "; "))
     }
 
-    fn command(self, program: &str) -> Command {
+    fn command(self, place: &Place, program: &str) -> Command {
         let mut command = Command::new("unshare");
         // Brings loopback up, and sees to it that the names of hosts and of
         // networks are no one else's.
-        let settle = crate::root().join("labs/hosts");
+        let settle = place.root.join("labs/hosts");
         command.arg(self.0).arg(settle).args(["world", "bare", program]);
         command
     }
 
-    /// Executes one sheet in this very program, started anew; gives what it
-    /// says, as Ok if the sheet is true.
-    pub fn run(self, sheet: &Path) -> Result<String, String> {
+    /// Executes one sheet in this very program, a test, started anew with
+    /// `args`; gives what it says, as Ok if the sheet is true.
+    pub fn run(self, place: &Place, args: &[&str], sheet: &Path) -> Result<String, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", sheet.display());
         let program = std::env::current_exe().map_err(failed)?;
         let mut child = self
-            .command(&program.to_string_lossy())
-            .args(["--exact", "one_sheet", "--ignored", "--nocapture"])
+            .command(place, &program.to_string_lossy())
+            .args(args)
             .env(SHEET_ONE, sheet)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -3,7 +3,8 @@
 use crate::bless::Edit;
 use crate::parse::{Fence, Part, Sheet};
 use crate::report;
-use crate::running::{Mode, Running};
+use crate::running::Running;
+use crate::{Mode, Place};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,15 @@ const GRACE: Duration = Duration::from_secs(2);
 const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// Executes the sheet; the edits are those that it needs to be true.
-pub fn run(sheet: &Sheet, mode: Mode) -> Result<Vec<Edit>, String> {
-    let mut run =
-        Run { sheet, mode, terminals: BTreeMap::new(), done: Vec::new(), edits: BTreeMap::new() };
+pub fn run(place: &Place, sheet: &Sheet, mode: Mode) -> Result<Vec<Edit>, String> {
+    let mut run = Run {
+        place,
+        sheet,
+        mode,
+        terminals: BTreeMap::new(),
+        done: Vec::new(),
+        edits: BTreeMap::new(),
+    };
     for fence in &sheet.fences {
         for number in 0..fence.parts.len() {
             run.play(Step::new(fence, number))?;
@@ -67,6 +74,7 @@ impl<'a> Step<'a> {
 }
 
 struct Run<'a> {
+    place: &'a Place,
     sheet: &'a Sheet,
     mode: Mode,
     terminals: BTreeMap<&'a str, Terminal<'a>>,
@@ -125,7 +133,7 @@ impl<'a> Run<'a> {
             self.conclude(&mut earlier)?;
         }
         let status = self.terminal(name).status;
-        Running::start(step, command, status)
+        Running::start(self.place, step, command, status)
     }
 
     fn terminal(&mut self, name: &'a str) -> &mut Terminal<'a> {
