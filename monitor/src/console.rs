@@ -8,7 +8,7 @@ use socklab::output::harmless;
 
 use crate::printer::{AtPrompt, Printer};
 use crate::prompt::Prompt;
-use crate::runner::Message;
+use crate::runner::Request;
 
 const PROMPT: &str = "monitor> ";
 
@@ -137,7 +137,7 @@ impl Console {
 
     /// Starts the thread that reads commands and hands them on, until one of
     /// them is to end, or nothing can be read any more.
-    pub fn start(mut self, to: Sender<Message>, printer: Printer) -> Result<(), String> {
+    pub fn start(mut self, to: Sender<Request>, printer: Printer) -> Result<(), String> {
         let thread = thread::Builder::new().name("console".to_string());
         let started = thread.spawn(move || {
             while let Some(line) = self.prompt.read() {
@@ -147,7 +147,7 @@ impl Console {
                     Ok(Some(command)) => {
                         let (reply, replied) = mpsc::channel();
                         let columns = self.prompt.columns();
-                        if to.send(Message::Do(command, columns, reply)).is_err() {
+                        if to.send(Request::Do(command, columns, reply)).is_err() {
                             break;
                         }
                         if replied.recv().is_err() {
@@ -159,7 +159,7 @@ impl Console {
                 // The reply stands before the next prompt.
                 printer.flush();
             }
-            let _ = to.send(Message::Stop);
+            let _ = to.send(Request::Stop);
         });
         started.map(drop).map_err(|why| format!("cannot start a thread for the prompt: {why}"))
     }

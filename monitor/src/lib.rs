@@ -7,16 +7,15 @@
 //! | [`check`] | the checks, one file a type of service |
 //! | [`service`] | a service to be watched: its name, its check, how often |
 //! | [`config`] | what to check, from a line typed or from a TOML file |
-//! | [`schedule`] | when to check |
+//! | [`engine`] | runs checks when they are due, for the monitor and for an agent |
 //! | [`uptime`] | the share of time for which a service was up |
 //! | [`state`] | what the results of a service add up to |
-//! | [`watch`] | which checks are to begin, and what their results mean |
+//! | [`watch`] | the services under watch, and what their results mean |
 //! | [`tell`] | events as lines, for a person or as JSON |
 //! | [`table`] | columns that line up, whatever stands in them |
 //! | [`status`] | the tables that the console shows |
 //! | [`metrics`] | the page that Prometheus scrapes |
 //! | [`store`] | results kept in files, and read back |
-//! | [`pool`] | threads for checks that block |
 //! | [`printer`] | a thread that writes lines, so that nothing waits for a terminal |
 //! | [`console`] | the prompt: its commands, and the thread that reads them |
 //! | [`runner`] | the one thread that decides |
@@ -48,13 +47,11 @@ pub mod line;
 pub mod manager;
 pub mod metrics;
 pub mod outcome;
-pub mod pool;
 pub mod printer;
 pub mod prompt;
 pub mod proof;
 pub mod protocol;
 pub mod runner;
-pub mod schedule;
 pub mod scrape;
 pub mod service;
 pub mod state;

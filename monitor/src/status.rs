@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use socklab::output::harmless;
 
+use crate::engine::Now;
 use crate::table::{Cell, Column, Table};
 use crate::tell::{Teller, colour, local, ms, span};
 use crate::uptime::{Moment, Share};
-use crate::watch::{Now, Watch, Watched};
+use crate::watch::{Watch, Watched};
 
 /// The table, no wider than `columns` if that is known; the last column, the
 /// reason, is what gives way.
@@ -84,6 +85,7 @@ pub fn history(of: &Watched, now: Now, teller: &Teller) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Ended;
     use crate::example;
     use crate::outcome::Outcome;
     use jiff::Timestamp;
@@ -102,19 +104,14 @@ mod tests {
         watch.pause(Some("new")).unwrap();
         let mut events = Vec::new();
         for second in 1..=4 {
-            while let Some(start) = watch.next_start(at(second), &mut events) {
-                let outcome = if second == 1 {
-                    Outcome::down("refused")
-                } else {
-                    Outcome::up("10 smtp\x1b.")
+            while let Some(start) = watch.plan.next_start(at(second).mono, &mut Vec::new()) {
+                let outcome = match second {
+                    1 => Outcome::down("refused"),
+                    _ => Outcome::up("10 smtp\x1b."),
                 };
-                watch.ended(
-                    &start,
-                    start.due,
-                    at(second),
-                    outcome.after(Duration::from_millis(2)),
-                    &mut events,
-                );
+                let outcome = outcome.after(Duration::from_millis(2));
+                let (began, ended) = (at(second), at(second));
+                watch.ended(Ended { start, began, ended, outcome }, &mut events);
             }
         }
         watch

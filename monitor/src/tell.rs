@@ -9,7 +9,7 @@ use socklab::clock;
 use socklab::output::{Colour, Painter, harmless, harmless_json};
 
 use crate::verdict::Verdict;
-use crate::watch::{Event, NotRun, What};
+use crate::watch::{Event, What};
 
 /// A name longer than this shifts its own line, and no other.
 const NAME_AT_MOST: usize = 20;
@@ -76,7 +76,7 @@ impl Teller {
                 self.row(event, "PATH", Some(Colour::Yellow), &rest, true)
             }
             What::NotRun { why, .. } => {
-                self.row(event, "not run", Some(Colour::Yellow), &not_run(why), false)
+                self.row(event, "not run", Some(Colour::Yellow), &why.to_string(), false)
             }
         }
     }
@@ -132,31 +132,15 @@ pub fn json(event: &Event) -> Value {
         }),
         What::Path { before, now } => json!({"before": before, "path": now}),
         What::NotRun { why, .. } => json!({
-            "why": match why {
-                NotRun::Busy(_) => "busy",
-                NotRun::NoThread(_) => "no thread",
-                NotRun::Running => "still running",
-                NotRun::Missed(_) => "missed",
-            },
-            "reason": not_run(why),
-            "checks": if let NotRun::Missed(ticks) = why { *ticks } else { 1 },
+            "why": why.word(),
+            "reason": why.to_string(),
+            "checks": why.checks(),
         }),
     };
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
         object.extend(more);
     }
     object
-}
-
-/// Why a check was not run, in words.
-pub fn not_run(why: &NotRun) -> String {
-    match why {
-        NotRun::Busy(threads) => format!("all {threads} threads busy; see --threads"),
-        NotRun::NoThread(why) => format!("no further thread: {why}"),
-        NotRun::Running => "its last check is still running".to_string(),
-        NotRun::Missed(1) => "the monitor did not get to it in time".to_string(),
-        NotRun::Missed(ticks) => format!("the monitor did not get to it in time, {ticks} times"),
-    }
 }
 
 /// What a verdict looks like on a terminal.
@@ -212,6 +196,7 @@ fn hops(path: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::plan::NotRun;
     use crate::example;
     use crate::outcome::Outcome;
     use crate::state::Change;

@@ -1,22 +1,23 @@
-//! Running the tasks: each at its own interval, on threads of their own, and every result into the spool.
+//! Running the tasks: the engine checks them when they are due, and every result goes into the spool.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use socklab::clock;
 
 use super::accept::Accepted;
 use super::spool::Item;
 use super::storage::Storage;
-use crate::engine::guarded;
+use crate::engine::plan::{Plan, Skipped};
+use crate::engine::schedule::Id;
+use crate::engine::{Ended, Engine};
 use crate::guard::lock;
-use crate::outcome::{Deadline, Outcome};
-use crate::pool::{Pool, Refused};
+use crate::outcome::Outcome;
 use crate::protocol::Report;
-use crate::schedule::{Id, Schedule, Tick};
 
 /// A reason is cut to so many characters, and figures are left out that take
 /// more bytes than this: a result must fit on a line.
@@ -27,71 +28,71 @@ const LONGEST_DETAIL: usize = 32 * 1024;
 pub enum Order {
     /// These in place of those before.
     Tasks(Vec<Accepted>),
-    Done(Id),
+    Ended(Box<Ended>),
     Stop,
 }
 
 /// Runs tasks until it is told to stop.
 pub struct Work {
-    schedule: Schedule,
+    engine: Engine,
+    plan: Plan,
     tasks: HashMap<Id, Running>,
-    next_id: u64,
-    pool: Pool,
-    began: Instant,
-    results: Arc<Results>,
+    reporter: Reporter,
     orders: (Sender<Order>, Receiver<Order>),
 }
 
 struct Running {
     accepted: Accepted,
-    busy: bool,
+    /// What it was when its check under way began, if it is another now.
+    began_as: Option<Accepted>,
 }
 
 /// Numbers the results, and puts them into the spool.
-pub struct Results {
-    keep: Arc<Mutex<Storage>>,
+pub struct Reporter {
+    storage: Arc<Mutex<Storage>>,
     boot_id: String,
-    next_seq: Mutex<u64>,
+    next_seq: u64,
 }
 
-impl Results {
-    pub fn new(keep: Arc<Mutex<Storage>>, boot_id: String) -> Results {
-        Results { keep, boot_id, next_seq: Mutex::new(1) }
+impl Reporter {
+    pub fn new(storage: Arc<Mutex<Storage>>, boot_id: String) -> Reporter {
+        Reporter { storage, boot_id, next_seq: 1 }
     }
 
     /// Enters one. Numbers and spool have the same order.
-    fn enter(&self, task: &Accepted, started_at: String, took: Duration, outcome: Outcome) {
-        let mut next = lock(&self.next_seq);
+    fn enter(&mut self, task: &Accepted, began: Timestamp, took: Duration, outcome: Outcome) {
         let detail = match json!(outcome.detail).to_string().len() {
             ..=LONGEST_DETAIL => outcome.detail,
             _ => serde_json::Map::new(),
         };
         let report = Report {
             boot_id: self.boot_id.clone(),
-            seq: *next,
+            seq: self.next_seq,
             task: task.task.clone(),
             rev: task.rev,
-            started_at,
+            started_at: clock::stamp(began),
             duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             verdict: outcome.verdict.word().to_string(),
             reason: outcome.reason.chars().take(LONGEST_REASON).collect(),
             detail,
         };
-        *next += 1;
-        lock(&self.keep).push(Item::Result(report));
+        self.next_seq += 1;
+        lock(&self.storage).push(Item::Result(report));
     }
 }
 
 impl Work {
-    pub fn new(threads: usize, results: Results) -> Work {
+    pub fn new(threads: usize, reporter: Reporter) -> Work {
+        let orders = mpsc::channel();
+        let ends: Sender<Order> = orders.0.clone();
+        // When nobody listens the agent is at its end.
+        let report = move |ended| drop(ends.send(Order::Ended(Box::new(ended))));
         Work {
-            schedule: Schedule::default(),
+            engine: Engine::new(threads, report),
+            plan: Plan::default(),
             tasks: HashMap::new(),
-            next_id: 1,
-            pool: Pool::new(threads),
-            began: Instant::now(),
-            results: Arc::new(results),
-            orders: mpsc::channel(),
+            reporter,
+            orders,
         }
     }
 
@@ -104,87 +105,72 @@ impl Work {
     /// the process, and have no result.
     pub fn run(mut self) {
         loop {
-            let now = self.began.elapsed();
-            while let Some(tick) = self.schedule.take_due(now) {
-                self.begin(tick);
-            }
-            let wait = match self.schedule.next_due() {
-                Some(due) => due.saturating_sub(self.began.elapsed()),
-                None => Duration::from_secs(3600),
-            };
-            match self.orders.1.recv_timeout(wait) {
+            self.begin();
+            match self.orders.1.recv_timeout(self.engine.wait(&self.plan)) {
                 Ok(Order::Tasks(tasks)) => self.replace(tasks),
-                Ok(Order::Done(id)) => {
-                    if let Some(task) = self.tasks.get_mut(&id) {
-                        task.busy = false;
-                    }
-                }
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::Ended(ended)) => self.ended(*ended),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        // What ended before it was stopped has its result.
+        while let Ok(order) = self.orders.1.try_recv() {
+            if let Order::Ended(ended) = order {
+                self.ended(*ended);
             }
         }
     }
 
-    /// Takes on a new list. A task that is in both keeps its rhythm.
+    /// Takes on a new list. A task that is in both storages its rhythm.
     fn replace(&mut self, tasks: Vec<Accepted>) {
-        let now = self.began.elapsed();
+        let now = self.engine.clock.now().mono;
         let mut old: HashMap<String, Id> =
             self.tasks.iter().map(|(id, task)| (task.accepted.task.clone(), *id)).collect();
-        let new = tasks.len();
+        let among = tasks.len();
         for accepted in tasks {
-            let interval = accepted.service.interval;
-            match old.remove(&accepted.task) {
-                Some(id) => {
-                    self.schedule.set_interval(id, interval, now);
-                    if let Some(task) = self.tasks.get_mut(&id) {
-                        task.accepted = accepted;
-                    }
+            let service = Arc::clone(&accepted.service);
+            let known = old.remove(&accepted.task);
+            if let Some(id) = known
+                && let Some(task) = self.tasks.get_mut(&id)
+            {
+                let before = std::mem::replace(&mut task.accepted, accepted);
+                if self.plan.is_running(id) {
+                    task.began_as.get_or_insert(before);
                 }
-                None => {
-                    let id = Id(self.next_id);
-                    self.next_id += 1;
-                    self.schedule.add(id, interval, now, new);
-                    self.tasks.insert(id, Running { accepted, busy: false });
-                }
+                self.plan.replace(id, service, now);
+            } else {
+                let id = self.plan.add(service, now, among);
+                self.tasks.insert(id, Running { accepted, began_as: None });
             }
         }
         for id in old.into_values() {
-            self.schedule.remove(id);
+            self.plan.remove(id);
             self.tasks.remove(&id);
         }
     }
 
-    fn begin(&mut self, tick: Tick) {
-        let Some(task) = self.tasks.get_mut(&tick.id) else { return };
-        let accepted = task.accepted.clone();
-        if task.busy {
-            // Told, and not hidden: a result says that there is none.
-            let why = "not run: the check before it was still under way";
-            let now = clock::stamp(clock::now());
-            return self.results.enter(&accepted, now, Duration::ZERO, Outcome::unverified(why));
-        }
-        task.busy = true;
-        let (results, done) = (Arc::clone(&self.results), self.orders.0.clone());
-        let job = {
-            let accepted = accepted.clone();
-            move || {
-                let started_at = clock::stamp(clock::now());
-                let deadline = Deadline::of(accepted.service.timeout);
-                let service = &accepted.service;
-                let outcome = guarded(&service.name, || service.check.run(&deadline));
-                results.enter(&accepted, started_at, deadline.began.elapsed(), outcome);
-                // When nobody listens the agent is at its end.
-                let _ = done.send(Order::Done(tick.id));
+    fn begin(&mut self) {
+        let skipped = self.engine.begin(&mut self.plan);
+        self.not_run(skipped);
+    }
+
+    fn ended(&mut self, check: Ended) {
+        let Ended { start, began, ended, outcome } = check;
+        let skipped = self.plan.ended(&start, ended.mono);
+        // Of a task that was taken away nobody wants to know.
+        let Some(task) = self.tasks.get_mut(&start.id) else { return };
+        let accepted = task.began_as.take().unwrap_or_else(|| task.accepted.clone());
+        self.reporter.enter(&accepted, began.wall, ended.mono - began.mono, outcome);
+        self.not_run(skipped.into_iter().collect());
+    }
+
+    /// Told, and not hidden: a result says that there is none.
+    fn not_run(&mut self, skipped: Vec<Skipped>) {
+        for Skipped { id, why } in skipped {
+            if let Some(task) = self.tasks.get(&id) {
+                let outcome = Outcome::unverified(format!("not run: {why}"));
+                self.reporter.enter(&task.accepted, clock::now(), Duration::ZERO, outcome);
             }
-        };
-        if let Err(refused) = self.pool.begin(job) {
-            task.busy = false;
-            let why = match refused {
-                Refused::Busy(threads) => format!("not run: all {threads} threads were busy"),
-                Refused::NoThread { why, .. } => format!("not run: no thread for it: {why}"),
-            };
-            let now = clock::stamp(clock::now());
-            self.results.enter(&accepted, now, Duration::ZERO, Outcome::unverified(why));
         }
     }
 }
@@ -194,45 +180,96 @@ mod tests {
     use super::super::accept::judge;
     use super::*;
     use crate::protocol::{Config, Task};
+    use std::io::Write;
     use std::net::TcpListener;
-    use std::thread;
+    use std::thread::{self, JoinHandle};
+    use std::time::Instant;
+
+    /// Tasks under way, and where their results go.
+    struct Agent {
+        storage: Arc<Mutex<Storage>>,
+        orders: Sender<Order>,
+        thread: JoinHandle<()>,
+    }
+
+    impl Agent {
+        fn start(threads: usize) -> Agent {
+            let storage = Arc::new(Mutex::new(Storage::open(None, 1000).unwrap().0));
+            let work = Work::new(threads, Reporter::new(Arc::clone(&storage), "b".into()));
+            let orders = work.outbox();
+            Agent { storage, orders, thread: thread::spawn(move || work.run()) }
+        }
+
+        /// Gives it these tasks, named 1, 2, ...
+        fn configure(&self, rev: u64, checks: &[String], interval_ms: u64) {
+            let tasks = checks.iter().zip(1..).map(|(check, number)| Task {
+                task: number.to_string(),
+                check: check.clone(),
+                interval_ms,
+            });
+            let config = Config { rev, tasks: tasks.collect() };
+            self.orders.send(Order::Tasks(judge(&config, &[]).0)).unwrap();
+        }
+
+        /// Waits for so many results, and stops it.
+        fn results(self, count: usize) -> Vec<Report> {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while self.storage.lock().unwrap().spool().results() < count {
+                assert!(Instant::now() < deadline, "no results");
+                thread::sleep(Duration::from_millis(10));
+            }
+            self.orders.send(Order::Stop).unwrap();
+            self.thread.join().unwrap();
+            let storage = self.storage.lock().unwrap();
+            let reports = storage.spool().items().map(|item| match item {
+                Item::Result(report) => report.clone(),
+                Item::Dropped(_) => panic!("there is room"),
+            });
+            reports.collect()
+        }
+    }
+
+    fn listener() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let check = format!("tcp {}", listener.local_addr().unwrap());
+        (listener, check)
+    }
 
     #[test]
     fn every_task_has_its_results_numbered_without_gaps() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (keep, _) = Storage::open(None, 1000).unwrap();
-        let keep = Arc::new(Mutex::new(keep));
-        let work = Work::new(8, Results::new(Arc::clone(&keep), "b".into()));
-        let outbox = work.outbox();
-        let thread = thread::spawn(move || work.run());
-        let task = |name: &str| Task {
-            task: name.into(),
-            check: format!("tcp 127.0.0.1 {port}"),
-            interval_ms: 1000,
-        };
-        let config = Config { rev: 4, tasks: vec![task("1"), task("2")] };
-        outbox.send(Order::Tasks(judge(&config, &[]).0)).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while keep.lock().unwrap().spool().results() < 6 {
-            assert!(Instant::now() < deadline, "no results");
-            thread::sleep(Duration::from_millis(10));
-        }
-        outbox.send(Order::Stop).unwrap();
-        thread.join().unwrap();
-        let keep = keep.lock().unwrap();
-        let reports: Vec<&Report> = keep
-            .spool()
-            .items()
-            .map(|item| match item {
-                Item::Result(report) => report,
-                Item::Dropped(_) => panic!("there is room"),
-            })
-            .collect();
+        let (_listener, check) = listener();
+        let agent = Agent::start(8);
+        agent.configure(4, &[check.clone(), check], 1000);
+        let reports = agent.results(6);
         assert!(reports.iter().zip(1..).all(|(report, seq)| report.seq == seq));
         assert!(reports.iter().all(|report| report.verdict == "up" && report.rev == 4));
         for name in ["1", "2"] {
             assert!(reports.iter().filter(|report| report.task == name).count() >= 2);
         }
+    }
+
+    #[test]
+    fn a_result_names_the_revision_by_which_its_check_began() {
+        let (listener, check) = listener();
+        let checks = [format!("{check} expect=OK timeout=30s")];
+        let agent = Agent::start(8);
+        agent.configure(4, &checks, 60_000);
+        let (mut client, _) = listener.accept().unwrap();
+        agent.configure(5, &checks, 60_000);
+        agent.configure(6, &checks, 60_000);
+        client.write_all(b"OK").unwrap();
+        let reports = agent.results(1);
+        assert_eq!((reports[0].rev, reports[0].verdict.as_str()), (4, "up"), "{reports:?}");
+    }
+
+    #[test]
+    fn a_check_that_is_not_run_has_a_result_that_says_so() {
+        let (_silent, check) = listener();
+        let check = format!("{check} expect=OK timeout=30s");
+        let agent = Agent::start(1);
+        agent.configure(1, &[check.clone(), check], 60_000);
+        let reports = agent.results(1);
+        let said = (reports[0].verdict.as_str(), reports[0].reason.as_str());
+        assert_eq!(said, ("unverified", "not run: all 1 threads busy; see --threads"));
     }
 }

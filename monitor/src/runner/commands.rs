@@ -15,16 +15,16 @@ impl Runner {
         command: Command,
         columns: Option<usize>,
     ) -> Result<String, String> {
-        let now = self.clock.now();
+        let now = self.engine.clock.now();
         match command {
             Command::Status => {
-                let (threads, busy) = self.pool.threads();
+                let (threads, busy) = self.engine.pool.threads();
                 let totals = self.watch.totals();
                 let foot = format!(
                     "{} services for {}; {threads} threads of at most {}, {busy} busy; {} checks, {} not run",
                     self.watch.services().len(),
                     span(now.mono),
-                    self.pool.most(),
+                    self.engine.pool.most(),
                     totals.all_checks(),
                     totals.not_run
                 );
@@ -70,7 +70,7 @@ impl Runner {
             let kept = format!("{name} has errors; everything stays as it was");
             [errors, vec![kept]].concat().join("\n")
         })?;
-        let now = self.clock.now();
+        let now = self.engine.clock.now();
         let reload = self.watch.reload(services, now.mono);
         let text = format!(
             "{}  reloaded {name}: {} added, {} changed, {} removed, {} unchanged",

@@ -2,7 +2,7 @@
 //! the next check that is due, a result, or a wish.
 //!
 //! It never does what may take long. Checks run on the threads of the
-//! [`Pool`], lines are written by the [`Printer`], results are kept by the
+//! [`Engine`], lines are written by the [`Printer`], results are kept by the
 //! [`Store`]: however long one of them stands still, the others go on.
 
 mod commands;
@@ -10,17 +10,13 @@ mod commands;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
-use socklab::clock;
 use socklab::output;
 
 use crate::console::{Command, Names};
-use crate::engine::guarded;
+use crate::engine::{Ended, Engine};
 use crate::metrics::{Figures, Snapshot};
-use crate::outcome::{Deadline, Outcome};
-use crate::pool::{Pool, Refused};
 use crate::printer::Printer;
 use crate::service::Service;
 use crate::state::Entry;
@@ -28,20 +24,15 @@ use crate::store::{self, Store};
 use crate::tell::{Teller, span};
 use crate::uptime::Moment;
 use crate::verdict::Verdict;
-use crate::watch::{Event, NotRun, Now, Start, Watch, What};
+use crate::watch::{Event, Watch, What};
 
-/// So many messages are taken at once before the schedule has its turn again.
+/// So many requests are taken at once before the schedule has its turn again.
 const AT_ONCE: usize = 64;
 
 /// What the runner is told by other threads.
-pub enum Message {
+pub enum Request {
     /// A check ended.
-    Ended {
-        start: Start,
-        began: Duration,
-        ended: Now,
-        outcome: Outcome,
-    },
+    Ended(Box<Ended>),
     /// A command, how wide the terminal is, and who waits until the reply is
     /// with the printer.
     Do(Command, Option<usize>, Sender<()>),
@@ -52,23 +43,6 @@ pub enum Message {
     /// Take the file of services as it is now, and open the results' file anew.
     Reload,
     Stop,
-}
-
-/// The two clocks of the monitor.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    began: Instant,
-}
-
-impl Clock {
-    /// From now on.
-    pub fn start() -> Clock {
-        Clock { began: Instant::now() }
-    }
-
-    pub fn now(&self) -> Now {
-        Now { mono: self.began.elapsed(), wall: clock::now() }
-    }
 }
 
 /// Reads the file again: all its services, or all its errors.
@@ -88,16 +62,15 @@ pub struct Sources {
 
 pub struct Runner {
     pub watch: Watch,
-    pool: Pool,
+    engine: Engine,
     teller: Teller,
     printer: Printer,
     store: Option<Store>,
     sources: Sources,
     names: Names,
-    clock: Clock,
     program: &'static str,
-    inbox: Receiver<Message>,
-    outbox: Sender<Message>,
+    inbox: Receiver<Request>,
+    outbox: Sender<Request>,
 }
 
 impl Runner {
@@ -110,29 +83,32 @@ impl Runner {
         sources: Sources,
     ) -> Runner {
         let (outbox, inbox) = mpsc::channel();
+        let ends: Sender<Request> = outbox.clone();
         Runner {
             watch: Watch::default(),
-            pool: Pool::new(threads),
+            engine: Engine::new(threads, move |ended| {
+                // The runner may have ended; then nobody wants to know.
+                let _ = ends.send(Request::Ended(Box::new(ended)));
+            }),
             teller,
             printer,
             store: None,
             sources,
             names,
-            clock: Clock::start(),
             program,
             inbox,
             outbox,
         }
     }
 
-    /// Where to send messages.
-    pub fn outbox(&self) -> Sender<Message> {
+    /// Where to send requests.
+    pub fn outbox(&self) -> Sender<Request> {
         self.outbox.clone()
     }
 
     /// Adds the services to begin with.
     pub fn add_all(&mut self, services: Vec<Service>) {
-        self.watch.add_all(services, self.clock.now().mono);
+        self.watch.add_all(services, self.engine.clock.now().mono);
         self.renamed();
     }
 
@@ -141,7 +117,7 @@ impl Runner {
     /// # Errors
     /// One line: the folder cannot be used.
     pub fn keep_results(&mut self, folder: &Path) -> Result<(), String> {
-        let (now, mut notes) = (self.clock.now(), Vec::new());
+        let (now, mut notes) = (self.engine.clock.now(), Vec::new());
         let watch = &mut self.watch;
         store::restore(folder, now.wall, store::READ_AT_MOST, &mut notes, |record| {
             let age = now.wall.as_millisecond() - record.time.as_millisecond();
@@ -154,7 +130,7 @@ impl Runner {
         })?;
         notes.into_iter().for_each(|note| self.note(note));
         let outbox = self.outbox();
-        let tell = move |note| drop(outbox.send(Message::Note(note)));
+        let tell = move |note| drop(outbox.send(Request::Note(note)));
         let store = Store::start(folder.to_path_buf(), tell);
         self.store = Some(store.map_err(|why| format!("cannot start a thread: {why}"))?);
         Ok(())
@@ -165,20 +141,18 @@ impl Runner {
     pub fn run(&mut self) {
         loop {
             self.begin_what_is_due();
-            let now = self.clock.now().mono;
-            let far = now + Duration::from_secs(3600);
-            let wait = self.watch.next_due().unwrap_or(far).min(far).saturating_sub(now);
-            let mut message = match self.inbox.recv_timeout(wait) {
-                Ok(message) => message,
+            let wait = self.engine.wait(&self.watch.plan);
+            let mut request = match self.inbox.recv_timeout(wait) {
+                Ok(request) => request,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             for _ in 0..AT_ONCE {
-                if matches!(message, Message::Stop) {
+                if matches!(request, Request::Stop) {
                     return;
                 }
-                self.take(message);
-                message = match self.inbox.try_recv() {
+                self.take(request);
+                request = match self.inbox.try_recv() {
                     Ok(next) => next,
                     Err(_) => break,
                 };
@@ -192,7 +166,7 @@ impl Runner {
             store.flush();
         }
         let totals = self.watch.totals();
-        let ran = self.clock.now().mono;
+        let ran = self.engine.clock.now().mono;
         let by_verdict: Vec<String> = Verdict::ALL
             .iter()
             .zip(totals.checks)
@@ -219,40 +193,27 @@ impl Runner {
             "unverified": unverified,
             "changes": totals.changes,
             "skipped": totals.not_run,
-            "threads": self.pool.threads().0,
+            "threads": self.engine.pool.threads().0,
         });
         self.printer.line(if self.teller.json { event.to_string() } else { text });
         self.printer.flush();
     }
 
     fn begin_what_is_due(&mut self) {
+        let skipped = self.engine.begin(&mut self.watch.plan);
         let mut events = Vec::new();
-        loop {
-            let now = self.clock.now();
-            let Some(start) = self.watch.next_start(now, &mut events) else { break };
-            let (id, clock, outbox) = (start.id, self.clock, self.outbox());
-            let begun = self.pool.begin(move || run_check(start, clock, &outbox));
-            if let Err(refused) = begun {
-                let why = match refused {
-                    Refused::Busy(threads) => NotRun::Busy(threads),
-                    Refused::NoThread { running, why } => {
-                        NotRun::NoThread(format!("{} ({running} are running)", why.kind()))
-                    }
-                };
-                self.watch.refused(id, now, why, &mut events);
-            }
-        }
+        self.watch.not_run(skipped, self.engine.clock.now(), &mut events);
         self.tell(&events);
     }
 
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Ended { start, began, ended, outcome } => {
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Ended(ended) => {
                 let mut events = Vec::new();
-                self.watch.ended(&start, began, ended, outcome, &mut events);
+                self.watch.ended(*ended, &mut events);
                 self.tell(&events);
             }
-            Message::Do(command, columns, reply) => {
+            Request::Do(command, columns, reply) => {
                 let text = self.obey(command, columns);
                 // Here and not by the prompt's thread, or the result of a check that
                 // was asked for could stand before the words that it has begun.
@@ -260,9 +221,9 @@ impl Runner {
                 // Whoever asked may be gone.
                 let _ = reply.send(());
             }
-            Message::Figures(reply) => drop(reply.send(self.figures())),
-            Message::Note(note) => self.note(note),
-            Message::Reload => {
+            Request::Figures(reply) => drop(reply.send(self.figures())),
+            Request::Note(note) => self.note(note),
+            Request::Reload => {
                 if let Some(store) = &self.store {
                     store.reopen();
                 }
@@ -271,7 +232,7 @@ impl Runner {
                     Err(why) => self.note(why),
                 }
             }
-            Message::Stop => {}
+            Request::Stop => {}
         }
     }
 
@@ -290,10 +251,10 @@ impl Runner {
     }
 
     fn figures(&self) -> Snapshot {
-        let now = Moment::after_start(self.clock.now().mono);
-        let (threads, threads_busy) = self.pool.threads();
+        let now = Moment::after_start(self.engine.clock.now().mono);
+        let (threads, threads_busy) = self.engine.pool.threads();
         let services = self.watch.services().map(|watched| Figures::of(watched, now)).collect();
-        Snapshot { services, threads, threads_busy, threads_most: self.pool.most() }
+        Snapshot { services, threads, threads_busy, threads_most: self.engine.pool.most() }
     }
 
     fn renamed(&mut self) {
@@ -312,16 +273,6 @@ impl Runner {
     pub fn note(&self, text: String) {
         text.lines().for_each(|line| self.printer.complain(self.program, line.to_string()));
     }
-}
-
-/// One check, on a thread of the pool.
-fn run_check(start: Start, clock: Clock, to: &Sender<Message>) {
-    let began = clock.now().mono;
-    let deadline = Deadline::of(start.service.timeout);
-    let outcome = guarded(&start.service.name, || start.service.check.run(&deadline));
-    let ended = clock.now();
-    // The runner may have ended; then nobody wants to know.
-    let _ = to.send(Message::Ended { start, began, ended, outcome });
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::typed;
 use socklab::output::Painter;
+use std::time::Duration;
 
 /// Where services come from in these tests: from nowhere.
 fn no_sources() -> Sources {
@@ -44,9 +45,9 @@ fn a_check_that_was_asked_for_is_said_to_begin_before_its_result_is_shown() {
         show_until("web");
         // The prompt's thread is slow: it does not even look at the reply.
         let (reply, _replied) = mpsc::channel();
-        outbox.send(Message::Do(Command::Check("web".to_string()), None, reply)).unwrap();
+        outbox.send(Request::Do(Command::Check("web".to_string()), None, reply)).unwrap();
         let text = show_until("up ");
-        outbox.send(Message::Stop).unwrap();
+        outbox.send(Request::Stop).unwrap();
         text
     });
     runner.run();

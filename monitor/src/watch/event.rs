@@ -6,42 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::engine::plan::NotRun;
 use crate::outcome::Outcome;
-use crate::schedule::Id;
 use crate::service::Service;
 use crate::state::Change;
-
-/// Two clocks. Everything is decided by the first; the second is a label.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// Since the monitor began, by the monotonic clock.
-    pub mono: Duration,
-    /// What the clock on the wall says. It may be set at any time.
-    pub wall: Timestamp,
-}
-
-/// A check that is to begin now.
-#[derive(Debug, Clone)]
-pub struct Start {
-    pub id: Id,
-    pub service: Arc<Service>,
-    /// When it should have begun.
-    pub due: Duration,
-}
-
-/// Why a check was not run when it was due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotRun {
-    /// All threads were busy: so many.
-    Busy(usize),
-    /// The operating system gave no further thread, for this reason.
-    NoThread(String),
-    /// The service's check before was not over.
-    Running,
-    /// The monitor itself did not get to it, on a machine asleep or overloaded:
-    /// so many ticks.
-    Missed(u64),
-}
 
 /// What happened to a service, to be told.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
-//! Which checks are to begin, and what their results mean. Nothing here waits,
+//! The services under watch, and what their results mean. Nothing here waits,
 //! prints or looks at a clock: the time is passed in, so that a test can set it.
 
 mod event;
 
-pub use event::{Counts, Event, NotRun, Now, Start, What};
+pub use event::{Counts, Event, What};
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +13,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::check::trace::path_change;
+use crate::engine::plan::{Plan, Skipped};
+use crate::engine::schedule::Id;
+use crate::engine::{Ended, Now};
 use crate::outcome::Outcome;
-use crate::schedule::{Id, Schedule};
 use crate::service::Service;
 use crate::state::{Change, Entry, State};
 use crate::uptime::Moment;
 use crate::verdict::Verdict;
-
-/// A check that takes exactly as long as its interval, because its timeout is
-/// as long, ends a moment after the next one is due. That one begins late by
-/// this at most, and by a tenth of the interval; after that it is not run.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// A service under watch.
 #[derive(Debug)]
@@ -38,11 +35,8 @@ pub struct Watched {
     starved: bool,
     /// It was added at the console, not by the file.
     by_hand: bool,
-    running: bool,
     /// The result of the check under way is to be shown whatever else is not.
     asked: bool,
-    /// A check that came due while the one before was still under way.
-    owed: Option<Duration>,
     path: Option<Value>,
 }
 
@@ -58,13 +52,10 @@ pub struct Reload {
 /// All services under watch.
 #[derive(Debug, Default)]
 pub struct Watch {
-    schedule: Schedule,
+    pub plan: Plan,
     /// In the order in which they were added.
     services: BTreeMap<Id, Watched>,
     names: HashMap<String, Id>,
-    given: u64,
-    /// Checks to begin beside the schedule.
-    extra: VecDeque<(Id, Duration)>,
     /// Of services that are not watched any more.
     gone: Counts,
 }
@@ -120,7 +111,6 @@ impl Watch {
             services.into_iter().partition(|service| self.names.contains_key(&service.name));
         for service in known {
             let Ok(id) = self.id(&service.name) else { continue };
-            self.schedule.set_interval(id, service.interval, now);
             let Some(watched) = self.services.get_mut(&id) else { continue };
             watched.by_hand = false;
             if *watched.service == service {
@@ -128,6 +118,7 @@ impl Watch {
             } else {
                 reload.changed += 1;
                 watched.service = Arc::new(service);
+                self.plan.replace(id, Arc::clone(&watched.service), now);
             }
         }
         reload.added = new.len() - begun_anew;
@@ -139,9 +130,9 @@ impl Watch {
     pub fn pause(&mut self, name: Option<&str>) -> Result<usize, String> {
         let ids = self.ids(name)?;
         for id in &ids {
-            self.schedule.pause(*id);
+            self.plan.pause(*id);
             if let Some(watched) = self.services.get_mut(id) {
-                (watched.paused, watched.owed) = (true, None);
+                watched.paused = true;
             }
         }
         Ok(ids.len())
@@ -151,7 +142,7 @@ impl Watch {
     pub fn resume(&mut self, name: Option<&str>, now: Duration) -> Result<usize, String> {
         let ids = self.ids(name)?;
         for id in &ids {
-            self.schedule.resume(*id, now);
+            self.plan.resume(*id, now);
             if let Some(watched) = self.services.get_mut(id) {
                 watched.paused = false;
             }
@@ -165,75 +156,32 @@ impl Watch {
         let id = self.id(name)?;
         let Some(watched) = self.services.get_mut(&id) else { return Ok(false) };
         watched.asked = true;
-        if !watched.running {
-            self.extra.push_back((id, now));
-        }
-        Ok(!watched.running)
+        Ok(self.plan.check_now(id, now))
     }
 
-    /// When something is to begin next.
-    pub fn next_due(&self) -> Option<Duration> {
-        match self.extra.front() {
-            Some((_, due)) => Some(*due),
-            None => self.schedule.next_due(),
-        }
-    }
-
-    /// The next check that is to begin by now. What was due and is not run is
-    /// added to `events`.
-    pub fn next_start(&mut self, now: Now, events: &mut Vec<Event>) -> Option<Start> {
-        loop {
-            let (id, due, missed) = match self.extra.pop_front() {
-                Some((id, due)) => (id, due, 0),
-                None => {
-                    let tick = self.schedule.take_due(now.mono)?;
-                    (tick.id, tick.due, tick.missed)
-                }
-            };
+    /// Checks that were due are not run; what that means is added to `events`.
+    pub fn not_run(&mut self, skipped: Vec<Skipped>, now: Now, events: &mut Vec<Event>) {
+        for Skipped { id, why } in skipped {
             let Some(watched) = self.services.get_mut(&id) else { continue };
-            if missed > 0 {
-                events.push(watched.not_run(now, NotRun::Missed(missed)));
-            }
-            if watched.running {
-                // This one may still begin; the one that waited for it may not.
-                if watched.owed.replace(due).is_some() {
-                    events.push(watched.not_run(now, NotRun::Running));
-                }
-                continue;
-            }
-            watched.running = true;
-            return Some(Start { id, service: Arc::clone(&watched.service), due });
+            watched.counts.not_run += why.checks();
+            let first = !std::mem::replace(&mut watched.starved, true);
+            events.push(watched.event(now.wall, What::NotRun { why, first }));
         }
     }
 
-    /// A check that was to begin could not.
-    pub fn refused(&mut self, id: Id, now: Now, why: NotRun, events: &mut Vec<Event>) {
-        if let Some(watched) = self.services.get_mut(&id) {
-            watched.running = false;
-            events.push(watched.not_run(now, why));
-        }
-    }
-
-    /// A check ended at `ended`, having begun at `began`; what that means is
-    /// added to `events`.
-    pub fn ended(
-        &mut self,
-        start: &Start,
-        began: Duration,
-        ended: Now,
-        outcome: Outcome,
-        events: &mut Vec<Event>,
-    ) {
+    /// A check ended; what that means is added to `events`.
+    pub fn ended(&mut self, check: Ended, events: &mut Vec<Event>) {
+        let Ended { start, began, ended, outcome } = check;
+        let skipped = self.plan.ended(&start, ended.mono);
         // Of a service that is not watched any more nothing is told.
         let Some(watched) = self.services.get_mut(&start.id) else { return };
-        watched.running = false;
         watched.starved = false;
         let outcome = Arc::new(outcome);
         let number = Verdict::ALL.iter().position(|verdict| *verdict == outcome.verdict);
         watched.counts.checks[number.unwrap_or(0)] += 1;
         watched.latest = Some((ended.wall, Arc::clone(&outcome)));
 
-        let late = began.saturating_sub(start.due);
+        let late = began.mono.saturating_sub(start.due);
         let asked = std::mem::take(&mut watched.asked);
         let result = What::Result { outcome: Arc::clone(&outcome), late, asked };
         events.push(watched.event(ended.wall, result));
@@ -249,15 +197,7 @@ impl Watch {
             let reason = watched.state.last().map_or("".into(), |last| Arc::clone(&last.reason));
             events.push(watched.event(ended.wall, What::Change { change, reason }));
         }
-
-        if let Some(due) = watched.owed.take() {
-            let grace = GRACE.min(watched.service.interval / 10);
-            if ended.mono.saturating_sub(due) <= grace {
-                self.extra.push_back((start.id, due));
-            } else {
-                events.push(watched.not_run(ended, NotRun::Running));
-            }
-        }
+        self.not_run(skipped.into_iter().collect(), ended, events);
     }
 
     /// A result of an earlier run of the monitor, `at` a time before this one
@@ -293,28 +233,25 @@ impl Watch {
     }
 
     fn insert(&mut self, service: Service, now: Duration, among: usize, by_hand: bool) {
-        let id = Id(self.given);
-        self.given += 1;
-        self.schedule.add(id, service.interval, now, among);
+        let service = Arc::new(service);
+        let id = self.plan.add(Arc::clone(&service), now, among);
         self.names.insert(service.name.clone(), id);
         let watched = Watched {
-            service: Arc::new(service),
+            service,
             state: State::default(),
             counts: Counts::default(),
             paused: false,
             latest: None,
             starved: false,
             by_hand,
-            running: false,
             asked: false,
-            owed: None,
             path: None,
         };
         self.services.insert(id, watched);
     }
 
     fn remove_id(&mut self, id: Id) {
-        self.schedule.remove(id);
+        self.plan.remove(id);
         if let Some(watched) = self.services.remove(&id) {
             self.names.remove(&watched.service.name);
             self.gone.add(&watched.counts);
@@ -337,15 +274,6 @@ impl Watch {
 impl Watched {
     fn event(&self, wall: Timestamp, what: What) -> Event {
         Event { wall, service: Arc::clone(&self.service), what }
-    }
-
-    fn not_run(&mut self, now: Now, why: NotRun) -> Event {
-        self.counts.not_run += match why {
-            NotRun::Missed(ticks) => ticks,
-            _ => 1,
-        };
-        let first = !std::mem::replace(&mut self.starved, true);
-        self.event(now.wall, What::NotRun { why, first })
     }
 
     fn record(&mut self, at: Moment, wall: Timestamp, outcome: &Outcome) -> Option<Change> {

@@ -1,6 +1,7 @@
 //! Checks under way, missed, refused, asked for; files that change; clocks that are set.
 
 use super::*;
+use crate::engine::plan::{NotRun, Start};
 use crate::example::at_port as service;
 
 fn at(ms: u64) -> Now {
@@ -14,7 +15,22 @@ fn watch(services: Vec<Service>) -> Watch {
 }
 
 fn starts(watch: &mut Watch, now: Now, events: &mut Vec<Event>) -> Vec<Start> {
-    std::iter::from_fn(|| watch.next_start(now, events)).collect()
+    let mut skipped = Vec::new();
+    let starts = std::iter::from_fn(|| watch.plan.next_start(now.mono, &mut skipped)).collect();
+    watch.not_run(skipped, now, events);
+    starts
+}
+
+fn ended(
+    watch: &mut Watch,
+    start: &Start,
+    began: Duration,
+    ended: Now,
+    outcome: Outcome,
+    events: &mut Vec<Event>,
+) {
+    let (start, began) = (start.clone(), Now { mono: began, wall: ended.wall });
+    watch.ended(Ended { start, began, ended, outcome }, events);
 }
 
 fn words(events: &[Event]) -> Vec<String> {
@@ -36,7 +52,7 @@ fn a_service_has_never_two_checks_under_way() {
     assert_eq!(starts(&mut watch, at(2000), &mut events).len(), 0);
     assert_eq!(words(&events), ["Running"]);
     // It took too long for the one that came due meanwhile.
-    watch.ended(&first[0], Duration::ZERO, at(2500), Outcome::up(""), &mut events);
+    ended(&mut watch, &first[0], Duration::ZERO, at(2500), Outcome::up(""), &mut events);
     assert_eq!(words(&events[1..]), ["up", "now up", "Running"]);
     assert_eq!(starts(&mut watch, at(2999), &mut events).len(), 0);
     assert_eq!(starts(&mut watch, at(3000), &mut events).len(), 1);
@@ -48,11 +64,11 @@ fn a_check_that_takes_all_its_interval_is_followed_by_the_next_at_once() {
     let (mut watch, mut events) = (watch(vec![service("a", 1)]), Vec::new());
     let first = starts(&mut watch, at(0), &mut events);
     assert_eq!(starts(&mut watch, at(1000), &mut events).len(), 0);
-    watch.ended(&first[0], Duration::ZERO, at(1002), Outcome::down(""), &mut events);
+    ended(&mut watch, &first[0], Duration::ZERO, at(1002), Outcome::down(""), &mut events);
     let second = starts(&mut watch, at(1002), &mut events);
     assert_eq!(second[0].due, Duration::from_secs(1));
     assert_eq!(words(&events), ["down"]);
-    watch.ended(&second[0], at(1002).mono, at(2003), Outcome::down(""), &mut events);
+    ended(&mut watch, &second[0], at(1002).mono, at(2003), Outcome::down(""), &mut events);
     let What::Result { late, .. } = events[1].what else { panic!("{events:?}") };
     assert_eq!(late, Duration::from_millis(2));
 }
@@ -62,7 +78,9 @@ fn checks_that_cannot_begin_are_told_and_counted_and_the_first_of_them_is_marked
     let (mut watch, mut events) = (watch(vec![service("a", 1)]), Vec::new());
     for second in 0..3 {
         let start = starts(&mut watch, at(second * 1000), &mut events);
-        watch.refused(start[0].id, at(second * 1000), NotRun::Busy(512), &mut events);
+        let skipped = Skipped { id: start[0].id, why: NotRun::Busy(512) };
+        watch.plan.refused(skipped.id);
+        watch.not_run(vec![skipped], at(second * 1000), &mut events);
     }
     let firsts: Vec<bool> = events
         .iter()
@@ -82,9 +100,9 @@ fn a_reload_keeps_what_is_as_it_was_and_begins_anew_what_is_not() {
     let mut events = Vec::new();
     let first = starts(&mut watch, at(999), &mut events);
     for start in &first {
-        watch.ended(start, start.due, at(999), Outcome::up(""), &mut events);
+        ended(&mut watch, start, start.due, at(999), Outcome::up(""), &mut events);
     }
-    let due = watch.next_due();
+    let due = watch.plan.next_due();
     let slower = Service { interval: Duration::from_secs(60), ..service("b", 2) };
     let elsewhere = service("c", 33);
     let files = vec![service("a", 1), slower, elsewhere, service("e", 5)];
@@ -93,7 +111,7 @@ fn a_reload_keeps_what_is_as_it_was_and_begins_anew_what_is_not() {
     let names: Vec<&str> = watch.services().map(|watched| watched.service.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "by hand", "c", "e"]);
     // The ticks of "a" are where they were.
-    assert_eq!(watch.next_due(), due);
+    assert_eq!(watch.plan.next_due(), due);
     assert_eq!(watch.get("b").unwrap().counts.all_checks(), 1);
     assert_eq!(watch.get("c").unwrap().counts.all_checks(), 0);
     assert_eq!(watch.totals().all_checks(), 5);
@@ -105,7 +123,7 @@ fn results_of_what_is_no_longer_watched_are_not_told() {
     let start = starts(&mut watch, at(0), &mut events);
     watch.remove("a").unwrap();
     watch.add(service("a", 2), at(5).mono).unwrap();
-    watch.ended(&start[0], Duration::ZERO, at(10), Outcome::down(""), &mut events);
+    ended(&mut watch, &start[0], Duration::ZERO, at(10), Outcome::down(""), &mut events);
     assert_eq!((events.len(), watch.totals().all_checks()), (0, 0));
     assert!(watch.remove("b").is_err());
 }
@@ -118,7 +136,7 @@ fn a_check_is_made_when_a_person_asks_for_it_also_while_paused() {
     assert_eq!(watch.check_now("a", at(5000).mono), Ok(true));
     let start = starts(&mut watch, at(5000), &mut events);
     assert_eq!(watch.check_now("a", at(5001).mono), Ok(false));
-    watch.ended(&start[0], at(5000).mono, at(5001), Outcome::up(""), &mut events);
+    ended(&mut watch, &start[0], at(5000).mono, at(5001), Outcome::up(""), &mut events);
     assert!(matches!(events[0].what, What::Result { asked: true, .. }));
     assert_eq!(watch.resume(Some("a"), at(5500).mono), Ok(1));
     assert_eq!(starts(&mut watch, at(6000), &mut events).len(), 1);
@@ -132,7 +150,14 @@ fn another_path_is_told() {
         let now = at(second as u64 * 1000);
         let start = starts(&mut watch, now, &mut events);
         let hops: Vec<&str> = path.split(' ').collect();
-        watch.ended(&start[0], now.mono, now, Outcome::up("").with("path", hops), &mut events);
+        ended(
+            &mut watch,
+            &start[0],
+            now.mono,
+            now,
+            Outcome::up("").with("path", hops),
+            &mut events,
+        );
     }
     assert_eq!(words(&events), ["up", "now up", "up", "up", "path"]);
 }
@@ -153,7 +178,14 @@ fn a_clock_that_is_set_changes_nothing_but_the_labels() {
             let mut events = Vec::new();
             for start in under_way.drain(..) {
                 let outcome = if step % 700 < 50 { Outcome::down("") } else { Outcome::up("") };
-                watch.ended(&start, start.due, now, outcome.after(mono - start.due), &mut events);
+                ended(
+                    &mut watch,
+                    &start,
+                    start.due,
+                    now,
+                    outcome.after(mono - start.due),
+                    &mut events,
+                );
             }
             under_way = starts(&mut watch, now, &mut events);
             for event in events {

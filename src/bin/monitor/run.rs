@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use monitor::config::{Config, file, typed};
 use monitor::console::{Console, Names};
+use monitor::engine::pool;
 use monitor::printer::Printer;
-use monitor::runner::{Message, Runner, Sources};
+use monitor::runner::{Request, Runner, Sources};
 use monitor::tell::Teller;
-use monitor::{atomic, metrics, pool, scrape};
+use monitor::{atomic, metrics, scrape};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -154,13 +155,13 @@ fn duty(args: &Args) -> Option<&'static str> {
 /// SIGINT and SIGTERM end the monitor, SIGHUP has it read its file
 /// again, and open that of the results anew. A
 /// thread waits for them, because a handler itself may do next to nothing.
-fn hear_signals(runner: Sender<Message>) -> Result<(), String> {
+fn hear_signals(runner: Sender<Request>) -> Result<(), String> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
         .map_err(|why| format!("cannot install the handlers of signals: {}", cause(&why)))?;
     let thread = thread::Builder::new().name("signals".to_string());
     let started = thread.spawn(move || {
         for signal in signals.forever() {
-            let message = if signal == SIGHUP { Message::Reload } else { Message::Stop };
+            let message = if signal == SIGHUP { Request::Reload } else { Request::Stop };
             // The runner has ended: then so does the process.
             let _ = runner.send(message);
         }
@@ -172,9 +173,9 @@ fn hear_signals(runner: Sender<Message>) -> Result<(), String> {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the thread that knows, and writes the page on this one.
-fn page(runner: &Sender<Message>) -> Option<String> {
+fn page(runner: &Sender<Request>) -> Option<String> {
     let (reply, figures) = mpsc::channel();
-    runner.send(Message::Figures(reply)).ok()?;
+    runner.send(Request::Figures(reply)).ok()?;
     Some(metrics::page(figures.recv_timeout(PATIENCE).ok()?))
 }
 

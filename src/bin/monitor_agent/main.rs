@@ -28,12 +28,13 @@ use monitor::agent::accept::judge;
 use monitor::agent::allow::Allowed;
 use monitor::agent::link::{Change, Link, PORT};
 use monitor::agent::storage::Storage;
-use monitor::agent::work::{Order, Results, Work};
+use monitor::agent::work::{Order, Reporter, Work};
+use monitor::engine::pool;
 use monitor::guard::lock;
 use monitor::printer::Printer;
 use monitor::proof::{self, Token};
 use monitor::protocol::{Config, ConfigAck};
-use monitor::{atomic, bounds, pool, tls};
+use monitor::{atomic, bounds, tls};
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, cause};
 use socklab::output::{self, Painter};
@@ -113,8 +114,8 @@ fn run(args: &Args) -> Result<Exit, String> {
 
     // The tasks run in a thread of their own, and so does the connection: one
     // goes on when the other cannot.
-    let results = Results::new(Arc::clone(&storage), boot_id.clone());
-    let work = Work::new(args.threads.max(1), results);
+    let reporter = Reporter::new(Arc::clone(&storage), boot_id.clone());
+    let work = Work::new(args.threads.max(1), reporter);
     let orders = work.outbox();
     spawn("work", move || work.run())?;
 
