@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::output;
+use crate::stats::Counts;
 
 /// The exit statuses that every program shares, `ping`'s own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,13 @@ pub enum Exit {
     NoReply,
     /// 2: wrong usage, or any other error.
     Error,
+}
+
+impl Exit {
+    /// A pinger's: whether some reply came.
+    pub fn of(counts: &Counts) -> Exit {
+        if counts.received + counts.late > 0 { Exit::Ok } else { Exit::NoReply }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -47,28 +55,51 @@ pub fn finish(program: &str, result: Result<Exit, String>) -> ExitCode {
 /// Parses the command line. On a wrong one it prints a single line and ends
 /// the process with status 2; on `--help` and `--version` with status 0.
 pub fn parse<Args: Parser>(program: &str) -> Args {
-    match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                let command = Args::command();
-                let names: Vec<&str> =
-                    command.get_subcommands().map(|sub| sub.get_name()).collect();
-                output::complain(program, &format!("say which: {}; see --help", names.join(", ")));
-                std::process::exit(2)
-            }
-            _ => {
-                output::complain(program, &one_line(&error.render().to_string()));
-                std::process::exit(2)
-            }
-        },
+    Args::try_parse().unwrap_or_else(|error| end_for(program, &error, one_line::<Args>(&error)))
+}
+
+/// As [`parse`], for a client whose `server` has flags of its own, to which a
+/// user who gives them to the client is sent.
+pub fn parse_client<Args: Parser, ServerFlags: clap::Args>(program: &str, server: &str) -> Args {
+    Args::try_parse().unwrap_or_else(|error| {
+        let line = match servers_flag::<ServerFlags>(&error) {
+            Some(flag) => format!("{flag} is a flag of the server: give it to {server}"),
+            None => one_line::<Args>(&error),
+        };
+        end_for(program, &error, line)
+    })
+}
+
+fn end_for(program: &str, error: &clap::Error, line: String) -> ! {
+    if let ErrorKind::DisplayHelp | ErrorKind::DisplayVersion = error.kind() {
+        error.exit()
     }
+    output::complain(program, &line);
+    std::process::exit(2)
+}
+
+/// The flag that a client does not know, if its server does.
+fn servers_flag<ServerFlags: clap::Args>(error: &clap::Error) -> Option<String> {
+    let ContextValue::String(flag) = error.get(ContextKind::InvalidArg)? else { return None };
+    let name = flag.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let flags = ServerFlags::augment_args(clap::Command::new("server"));
+    flags.get_arguments().any(|known| known.get_long() == Some(name)).then(|| flag.clone())
 }
 
 /// Clap explains an error in several paragraphs; this keeps what is wrong and
 /// the tip, in one line, and leaves the usage to `--help`.
-fn one_line(explanation: &str) -> String {
+fn one_line<Args: Parser>(error: &clap::Error) -> String {
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let command = Args::command();
+            let names: Vec<&str> = command.get_subcommands().map(|sub| sub.get_name()).collect();
+            format!("say which: {}; see --help", names.join(", "))
+        }
+        _ => in_one_line(&error.render().to_string()),
+    }
+}
+
+fn in_one_line(explanation: &str) -> String {
     let mut parts: Vec<&str> = explanation
         .lines()
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
@@ -80,7 +111,17 @@ fn one_line(explanation: &str) -> String {
     if parts.len() < 2 && !explanation.contains("invalid value") {
         parts.push("see --help");
     }
-    parts.join("; ")
+    // What the standard library says about a number, in words that mend it.
+    let mut line = parts.join("; ");
+    for (theirs, ours) in [
+        ("invalid digit found in string", "it takes a whole number, such as 42"),
+        ("invalid float literal", "it takes a number, such as 2.5"),
+        ("cannot parse integer from empty string", "it takes a whole number, such as 42"),
+        ("number too large to fit in target type", "so large a number is not taken"),
+    ] {
+        line = line.replace(theirs, ours);
+    }
+    line
 }
 
 /// The longest duration a command line takes, so that no sum of an instant
@@ -98,6 +139,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// ```
 pub fn duration(text: &str) -> Result<Duration, String> {
     let spellings = "a duration is written 250ms, 1s, 1.5s or 2m; a bare number is seconds";
+    if text.starts_with('-') {
+        return Err(format!("{spellings}; none is negative"));
+    }
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().map_err(|_| spellings.to_string())?;
@@ -285,7 +329,7 @@ mod tests {
         let paragraphs = "error: unexpected argument '--los' found\n\n  tip: a similar argument \
                           exists: '--loss'\n\nUsage: x\n\nFor more information, try '--help'.\n";
         assert_eq!(
-            one_line(paragraphs),
+            in_one_line(paragraphs),
             "unexpected argument '--los' found; a similar argument exists: '--loss'"
         );
     }

@@ -266,6 +266,14 @@ pub fn connect_udp(server: SocketAddr) -> Result<UdpSocket, String> {
     not_itself(socket)
 }
 
+/// The address and port of a socket of ours.
+///
+/// # Errors
+/// One line for a person.
+pub fn own_address(socket: &UdpSocket) -> Result<SocketAddr, String> {
+    socket.local_addr().map_err(|why| format!("the socket has no address: {}", cause(&why)))
+}
+
 /// Why there is no UDP socket to be had.
 pub fn no_socket(why: &io::Error) -> String {
     format!("cannot open a UDP socket: {}", cause(why))

@@ -1,12 +1,16 @@
 //! --explain as every program has it: which packets get a page, and the page as text or as JSON.
 
+use std::fmt;
+
 use clap::ValueEnum;
 use packets::explain::Page;
 use packets::explain::flip::Flip;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
+use crate::clock::At;
+use crate::event::{Event, Reporter};
 use crate::output::Painter;
-use crate::report::Reporter;
 
 /// Which packets are explained: the first sent and the first received, or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,16 +21,17 @@ pub enum Explain {
 
 /// Tells of packets, as far as that is wanted.
 #[derive(Debug)]
-pub struct Teller<'a> {
-    reporter: &'a Reporter,
+pub struct Teller {
+    reporter: Reporter,
     wanted: Option<Explain>,
     sent: u64,
     received: u64,
 }
 
-impl<'a> Teller<'a> {
-    pub fn new(reporter: &'a Reporter, wanted: Option<Explain>) -> Teller<'a> {
-        Teller { reporter, wanted, sent: 0, received: 0 }
+impl Teller {
+    pub fn new(json: bool, wanted: Option<Explain>) -> Teller {
+        // Whoever asks for a page gets it, also with --quiet.
+        Teller { reporter: Reporter::new(json, false), wanted, sent: 0, received: 0 }
     }
 
     /// Whether a packet is still to be told of.
@@ -50,25 +55,53 @@ impl<'a> Teller<'a> {
     /// Tells of a spoilt bit, once, or each time where everything is explained.
     pub fn flip(&self, seq: u64, flip: &Flip) {
         if self.sent <= 1 || self.wanted == Some(Explain::All) {
-            let lines = flip.lines(Painter::for_stdout()).join("\n");
-            self.tell(&format!("\n{lines}\n"), json!({"event": "flip", "seq": seq}), flip.json());
+            let text = format!("\n{}\n", flip.lines(Painter::for_stdout()).join("\n"));
+            let flip = flip.json();
+            self.reporter.tell(&PageEvent::Flip { at_ns: At::now(), seq, flip, text });
         }
     }
 
     /// The page of a packet, under a title; `way` is `sent` or `received`.
-    pub fn page(&self, title: &str, way: &str, seq: Option<u64>, page: &Page) {
+    pub fn page(&self, title: &str, way: &'static str, seq: Option<u64>, page: &Page) {
         let lines = page.lines(Painter::for_stdout()).join("\n");
-        let event = json!({"event": "explain", "way": way, "seq": seq});
-        self.tell(&format!("\n{title}\n\n{lines}\n"), event, page.json());
-    }
-
-    fn tell(&self, text: &str, mut event: Value, more: Value) {
-        if let (Some(event), Value::Object(more)) = (event.as_object_mut(), more) {
-            event.extend(more);
-        }
-        self.reporter.tell_always(None, text, &event);
+        let (text, page) = (format!("\n{title}\n\n{lines}\n"), page.json());
+        self.reporter.tell(&PageEvent::Explain { at_ns: At::now(), way, seq, page, text });
     }
 }
+
+/// A page about a packet. `at_ns` is when it was written.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum PageEvent {
+    /// A bit was spoilt before the request left.
+    Flip {
+        at_ns: At,
+        seq: u64,
+        #[serde(flatten)]
+        flip: Value,
+        #[serde(skip)]
+        text: String,
+    },
+    /// A packet taken apart.
+    Explain {
+        at_ns: At,
+        way: &'static str,
+        seq: Option<u64>,
+        #[serde(flatten)]
+        page: Value,
+        #[serde(skip)]
+        text: String,
+    },
+}
+
+impl fmt::Display for PageEvent {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (PageEvent::Flip { text, .. } | PageEvent::Explain { text, .. }) = self;
+        f.write_str(text)
+    }
+}
+
+impl Event for PageEvent {}
 
 fn wants(wanted: Option<Explain>, so_many: u64) -> bool {
     match wanted {

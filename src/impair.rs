@@ -20,31 +20,31 @@ use crate::cli::{Rate, duration, show_duration};
 #[command(next_help_heading = "Damage done on purpose")]
 pub struct ImpairArgs {
     /// Drop this share of the requests [default: 30%]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub loss: Option<Rate>,
     /// Draw the same fates again; without it a seed is drawn, and shown
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub seed: Option<u64>,
     /// Drop exactly these requests of each client, counted from 1: 2,5,9
-    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with_all = ["loss", "burst"])]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, conflicts_with_all = ["loss", "burst"])]
     pub drop: Vec<u64>,
     /// Let losses come in bursts of this mean length, at the same overall rate
-    #[arg(long, value_name = "LEN")]
+    #[arg(long, value_name = "LEN", allow_hyphen_values = true)]
     pub burst: Option<f64>,
-    /// Hold every reply back for so long
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    /// Hold every reply back for this long
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0", allow_hyphen_values = true)]
     pub delay: Duration,
-    /// Hold each reply back for a random time more, between 0 and this
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    /// Hold each reply back for a further random time, between 0 and this
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0", allow_hyphen_values = true)]
     pub jitter: Duration,
     /// Send this share of the replies twice
-    #[arg(long, value_name = "RATE", default_value = "0")]
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
     pub duplicate: Rate,
     /// Let this share of the replies be overtaken by the client's next one
-    #[arg(long, value_name = "RATE", default_value = "0")]
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
     pub reorder: Rate,
     /// Flip one random bit in this share of the replies
-    #[arg(long, value_name = "RATE", default_value = "0")]
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
     pub corrupt: Rate,
 }
 

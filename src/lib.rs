@@ -42,6 +42,7 @@
 //! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`event`] | what a program tells: each event a type, with its text and its JSON |
 //! | [`report`] | the same for the programs whose events are no types yet |
+//! | [`servers`] | the addresses of a server's name, one after the other |
 //! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
 //! | [`tally`] | what a server tells at its end |
 
@@ -67,6 +68,7 @@ pub mod reject;
 pub mod report;
 pub mod runs;
 pub mod sequence;
+pub mod servers;
 pub mod stats;
 pub mod sys;
 pub mod tally;

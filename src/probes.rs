@@ -76,6 +76,11 @@ impl Probes {
         }
     }
 
+    /// How long a probe waits for its reply.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The number that the next probe will have.
     pub fn next_seq(&self) -> u64 {
         self.first + self.table.len() as u64
@@ -115,19 +120,18 @@ impl Probes {
     }
 
     /// Declares the oldest waiting probe lost if its timeout was over at
-    /// `then`, and tells its number. To be called until there is none.
+    /// `then`, and tells its number and when it fell due. To be called until
+    /// there is none.
     ///
     /// `then` is a moment up to which every packet that had come in was
     /// looked at. With the time of day in its place, a reply that waited in
     /// the socket's buffer, in time, would be called late.
-    pub fn timed_out(&mut self, then: Instant) -> Option<u64> {
-        if self.next_timeout()? > then {
-            return None;
-        }
+    pub fn timed_out(&mut self, then: Instant) -> Option<(u64, Instant)> {
+        let due = self.next_timeout().filter(|due| *due <= then)?;
         let seq = self.oldest_waiting;
         self.decide(seq, Fate::Lost);
         self.counts.lost += 1;
-        Some(seq)
+        Some((seq, due))
     }
 
     /// Enters a reply to `seq` with the right bytes.
@@ -261,6 +265,10 @@ mod tests {
         Arrival::new(None)
     }
 
+    fn seq(timed_out: Option<(u64, Instant)>) -> Option<u64> {
+        timed_out.map(|(seq, _)| seq)
+    }
+
     #[test]
     fn replies_are_matched_by_number_whatever_their_order() {
         let mut probes = probes(3, Duration::ZERO);
@@ -283,8 +291,8 @@ mod tests {
     #[test]
     fn a_lost_probe_whose_reply_comes_is_late_and_no_longer_lost() {
         let mut probes = probes(2, 2 * SECOND);
-        assert_eq!(probes.timed_out(Instant::now()), Some(1));
-        assert_eq!(probes.timed_out(Instant::now()), Some(2));
+        assert_eq!(seq(probes.timed_out(Instant::now())), Some(1));
+        assert_eq!(seq(probes.timed_out(Instant::now())), Some(2));
         assert_eq!(probes.timed_out(Instant::now()), None);
         assert_eq!(probes.counts.lost, 2);
         assert!(matches!(probes.answered(1, &now()), Answer::Late(rtt) if rtt >= 2 * SECOND));
@@ -306,7 +314,7 @@ mod tests {
         let mut probes = probes(1, Duration::ZERO);
         let due = probes.next_timeout().unwrap();
         assert_eq!(probes.timed_out(due - Duration::from_nanos(1)), None);
-        assert_eq!(probes.timed_out(due), Some(1));
+        assert_eq!(probes.timed_out(due), Some((1, due)));
     }
 
     #[test]
@@ -332,7 +340,7 @@ mod tests {
     #[test]
     fn an_error_for_a_certain_probe_is_entered_once_even_after_its_timeout() {
         let mut probes = probes(3, 2 * SECOND);
-        assert_eq!(probes.timed_out(Instant::now()), Some(1));
+        assert_eq!(seq(probes.timed_out(Instant::now())), Some(1));
         assert!(probes.failed(1) && probes.failed(3));
         assert!(!probes.failed(1) && !probes.failed(4) && !probes.failed(0));
         assert_eq!((probes.counts.errors, probes.counts.lost), (2, 0));

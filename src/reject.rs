@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::cli::Rate;
 use crate::endpoint::cause;
+use crate::impair::ImpairArgs;
 use crate::sys;
 use packets::icmp::{self, Version};
 use packets::icmp_error::{IcmpError, Problem};
@@ -29,7 +30,7 @@ use packets::{ipv6, udp};
 #[command(next_help_heading = "ICMP errors on purpose")]
 pub struct RejectArgs {
     /// Send an ICMP error in place of this share of the replies, at once (needs root or CAP_NET_RAW)
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub reject_rate: Option<Rate>,
     /// What the error says; random draws it from the seed
     #[arg(
@@ -40,6 +41,15 @@ pub struct RejectArgs {
         requires = "reject_rate"
     )]
     pub reject_with: With,
+}
+
+/// All flags of a server that damages on purpose, as clients know them to be its.
+#[derive(Debug, Args)]
+pub struct ServerFlags {
+    #[command(flatten)]
+    pub impair: ImpairArgs,
+    #[command(flatten)]
+    pub reject: RejectArgs,
 }
 
 impl RejectArgs {

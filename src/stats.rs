@@ -36,6 +36,11 @@ impl Counts {
         self.sent - self.decided()
     }
 
+    /// Whether anything at all came in from the server's address.
+    pub fn any_sign_of_life(&self) -> bool {
+        self.received + self.late + self.corrupt + self.foreign > 0
+    }
+
     fn decided(&self) -> u64 {
         self.received + self.late + self.lost + self.corrupt + self.errors
     }

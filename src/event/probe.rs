@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use packets::icmp_error::Problem;
 use serde::ser::SerializeStruct;
@@ -123,6 +123,16 @@ impl<'a> ProbeEvent<'a> {
                 ProbeEvent::Foreign { at_ns, seq: Some(seq), bytes, from, text: packet }
             }
         }
+    }
+
+    /// The event of a probe whose timeout was over at `due`.
+    pub fn timeout(seq: u64, due: Instant, timeout: Duration) -> ProbeEvent<'a> {
+        ProbeEvent::Timeout { at_ns: due.into(), seq, timeout_ms: Ms(timeout) }
+    }
+
+    /// The event of a probe that was to be sent at `at`.
+    pub fn not_sent(seq: u64, at: Instant, why: &'a str) -> ProbeEvent<'a> {
+        ProbeEvent::NotSent { at_ns: at.into(), seq, why }
     }
 
     /// The same, with the TTL of the packet.

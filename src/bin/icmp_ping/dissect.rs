@@ -13,17 +13,17 @@ use socklab::report::Reporter;
 use crate::outgoing::Outgoing;
 
 /// Explains packets, as far as it is asked to.
-pub struct Dissector<'a> {
-    teller: Teller<'a>,
+pub struct Dissector {
+    teller: Teller,
     /// Sees whole packets, and is for root.
     capture: Option<Capture>,
 }
 
-impl<'a> Dissector<'a> {
-    pub fn new(reporter: &'a Reporter, wanted: Option<Explain>) -> Dissector<'a> {
+impl Dissector {
+    pub fn new(reporter: &Reporter, wanted: Option<Explain>) -> Dissector {
         // Without the privilege, the pages begin with the ICMP header.
         let capture = wanted.and_then(|_| Capture::open());
-        Dissector { teller: Teller::new(reporter, wanted), capture }
+        Dissector { teller: Teller::new(reporter.json, wanted), capture }
     }
 
     /// A request that was sent, with a wrong bit if it has one.

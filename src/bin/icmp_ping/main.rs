@@ -151,7 +151,7 @@ fn run(args: &Args) -> Result<Exit, String> {
             Err(why) => match why.kind() {
                 // Nothing is left to read: what is due by now did not come.
                 ErrorKind::WouldBlock => {
-                    while let Some(seq) = sent.probes.timed_out(asked) {
+                    while let Some((seq, _)) = sent.probes.timed_out(asked) {
                         reporter.event(&Event::Timeout { seq, after: args.timeout });
                     }
                 }

@@ -176,7 +176,7 @@ pub fn run(args: &Args) -> Result<Verdict, String> {
                 let icmp = errors.take(&socket, &why, tell);
                 match why.kind() {
                     ErrorKind::WouldBlock => {
-                        while let Some(seq) = probes.timed_out(asked) {
+                        while let Some((seq, _)) = probes.timed_out(asked) {
                             reporter.event(&Event::Timeout { seq, after: args.timeout });
                             watch.missed(seq, &reporter);
                         }

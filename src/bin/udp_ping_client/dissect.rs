@@ -5,34 +5,29 @@ use std::net::{SocketAddr, UdpSocket};
 use packets::explain::Page;
 use packets::{ipv4, udp};
 use socklab::capture::Capture;
-use socklab::endpoint::cause;
-use socklab::explain::{Explain, Teller};
-use socklab::report::Reporter;
+use socklab::endpoint::own_address;
+use socklab::explain::Teller;
 
+use crate::Args;
 use crate::spoil::{Spoiler, datagram};
 
 /// Explains datagrams, as far as it is asked to.
-pub struct Dissector<'a> {
-    teller: Teller<'a>,
+pub struct Dissector {
+    teller: Teller,
     own: SocketAddr,
     server: SocketAddr,
     /// Sees whole packets, and is for root.
     capture: Option<Capture>,
 }
 
-impl<'a> Dissector<'a> {
+impl Dissector {
     /// # Errors
     /// One line: the socket has no address.
-    pub fn new(
-        reporter: &'a Reporter,
-        wanted: Option<Explain>,
-        socket: &UdpSocket,
-        server: SocketAddr,
-    ) -> Result<Dissector<'a>, String> {
-        let own = socket.local_addr().map_err(|why| format!("no own address: {}", cause(&why)))?;
+    pub fn new(args: &Args, socket: &UdpSocket, server: SocketAddr) -> Result<Dissector, String> {
         // Without the privilege, the pages begin with the UDP header.
-        let capture = wanted.and_then(|_| Capture::open());
-        Ok(Dissector { teller: Teller::new(reporter, wanted), own, server, capture })
+        let capture = args.explain.and_then(|_| Capture::open());
+        let teller = Teller::new(args.ping.json, args.explain);
+        Ok(Dissector { teller, own: own_address(socket)?, server, capture })
     }
 
     /// A request that was sent, with a wrong bit if there is a spoiler.
@@ -62,7 +57,7 @@ impl<'a> Dissector<'a> {
     fn page(
         &mut self,
         title: &str,
-        way: &str,
+        way: &'static str,
         seq: Option<u64>,
         from: SocketAddr,
         to: SocketAddr,

@@ -8,7 +8,7 @@ use packets::ping::Request;
 use packets::udp;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use socklab::clock;
-use socklab::endpoint::cause;
+use socklab::endpoint::{cause, own_address};
 
 /// What is missing, and each mend.
 const NO_RAW_SOCKET: &str = "a datagram made by hand needs a raw socket, which is for root or \
@@ -40,7 +40,7 @@ impl Spoiler {
         let Some(bit) = bit else {
             return Ok(None);
         };
-        let own = socket.local_addr().map_err(|why| format!("no own address: {}", cause(&why)))?;
+        let own = own_address(socket)?;
         // The shortest request has to have that bit; better known at the start.
         let size = size.max(Request::unpadded(1, &clock::stamp(clock::now())));
         flip::udp(own, server, &datagram(own, server, &vec![0; size]), bit)?;
