@@ -250,14 +250,29 @@ pub fn stop_on_ctrl_c() -> Result<(), String> {
         .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
 }
 
+/// From here on Ctrl-C and SIGTERM call `last_words`, and then end the process
+/// with status 0, whatever its other threads do or wait for. For a server whose
+/// threads block for as long as nobody comes; the kernel closes its sockets.
+pub fn end_on_ctrl_c(last_words: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let mut last_words = Some(last_words);
+    ctrlc::set_handler(move || {
+        if let Some(last_words) = last_words.take() {
+            last_words();
+            std::process::exit(0)
+        }
+    })
+    .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
+}
+
 /// True once Ctrl-C or SIGTERM came.
 pub fn stopping() -> bool {
     STOP.load(Ordering::SeqCst)
 }
 
 /// A blocking call waits at most this long before its program looks at
-/// [`stopping`] again: the signal may have hit another thread.
-pub const LOOK_UP: Duration = Duration::from_millis(100);
+/// [`stopping`] again: the signal may have hit another thread. Every program
+/// ends within twice this time.
+pub const LOOK_UP: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -36,6 +36,7 @@
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`reject`] | ICMP errors that a server sends on purpose |
 //! | [`clients`] | a server's bounded table of its clients |
+//! | [`places`] | how many clients a TCP server takes at once |
 //! | [`delay`] | the thread that sends late replies in time |
 //! | [`probes`] | a client's table of what it sent, and what became of it |
 //! | [`pace`] | when a pinger sends, waits, and is done |
@@ -62,6 +63,7 @@ pub mod impair;
 pub mod output;
 pub mod pace;
 pub mod ping_args;
+pub mod places;
 pub mod ports;
 pub mod probes;
 pub mod reject;

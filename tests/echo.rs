@@ -658,7 +658,9 @@ fn ctrl_c_ends_a_client_that_waits() {
     assert_eq!(ended.code(), 1);
     let events = ended.events();
     let summary = named(&events, "summary")[0];
-    assert_eq!((&summary["sent"], &summary["lost"]), (&1.into(), &0.into()));
+    for (name, count) in [("sent", 1), ("received", 0), ("lost", 0), ("waiting", 1)] {
+        assert_eq!(summary[name], count, "{name} of {summary}");
+    }
 
     // One that waits for a line to be typed, which never is.
     let server = Server::start(SERVER, &["-q"]);
@@ -674,6 +676,148 @@ fn ctrl_c_ends_a_client_that_waits() {
         let output = client.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         drop(stdin);
+    }
+}
+
+/// Sends back each byte by itself, with a pause before each.
+fn drip(mut stream: TcpStream, pause: Duration) {
+    stream.set_nodelay(true).unwrap();
+    let mut byte = [0];
+    while stream.read(&mut byte).is_ok_and(|length| length > 0) {
+        thread::sleep(pause);
+        if stream.write_all(&byte).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_client_whatever_flows() {
+    // A stream without an end.
+    let server = Server::start(SERVER, &["-q"]);
+    let at = server.at();
+    let mut client = Command::new(program(CLIENT))
+        .args([&at, "--tcp", "--json", "-W", "60s"])
+        .stdin(std::fs::File::open("/dev/zero").unwrap())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = nix::unistd::Pid::from_raw(client.id() as i32);
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("start"));
+    // Not a wait for something that is hoped for: bytes that flow are the case.
+    thread::sleep(Duration::from_millis(300));
+    nix::sys::signal::kill(pid, Signal::SIGINT).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert!(summary["bytes_equal"].as_u64().unwrap() > 0, "{summary}");
+    client.wait().unwrap();
+
+    // An answer that would take an hour, and never pauses for long.
+    let at = serve_one(|stream| drip(stream, Duration::from_millis(20)));
+    let message = "x".repeat(100_000);
+    let args = [at.as_str(), "--tcp", "--message", &message, "--json", "-W", "2h"];
+    let mut client = Running::start(CLIENT, &args);
+    client.line_with("start");
+    thread::sleep(Duration::from_millis(300));
+    let events = client.interrupt().events();
+    let summary = named(&events, "summary")[0];
+    for (name, count) in [("sent", 1), ("received", 0), ("lost", 0), ("waiting", 1)] {
+        assert_eq!(summary[name], count, "{name} of {summary}");
+    }
+}
+
+#[test]
+fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
+    let at = serve_one(|stream| drip(stream, Duration::from_millis(20)));
+    let message = "x".repeat(1000);
+    let args = [at.as_str(), "--tcp", "--message", &message, "--json", "-W", "300ms"];
+    let events = run(CLIENT, &args).events();
+    assert_eq!(seqs(&events, "timeout"), [1], "{events:#?}");
+    let bytes = named(&events, "timeout")[0]["bytes"].as_u64().unwrap();
+    assert!(bytes <= 16, "{bytes} bytes of 20 ms each within 300 ms");
+}
+
+#[test]
+fn after_a_pause_an_answer_is_judged_by_when_it_came_and_not_by_when_it_was_read() {
+    let timeout = Duration::from_secs(3);
+    for protocol in [&[][..], &["--tcp"]] {
+        for (in_time, fate) in [(true, "reply"), (false, "late")] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = listener.local_addr().unwrap();
+            let socket = UdpSocket::bind(at).unwrap();
+            let at = at.to_string();
+            let args = [at.as_str(), "--message", "hello", "--json", "-W", "3s"];
+            let client = Running::start(CLIENT, &[&args, protocol].concat());
+            let answer: Box<dyn FnOnce()> = if protocol.is_empty() {
+                let (_, from) = receive(&socket);
+                Box::new(move || assert_eq!(socket.send_to(b"hello", from).unwrap(), 5))
+            } else {
+                let mut stream = listener.accept().unwrap().0;
+                stream.read_exact(&mut [0; 5]).unwrap();
+                Box::new(move || stream.write_all(b"hello").unwrap())
+            };
+            let asked = Instant::now();
+            let sleep = || thread::sleep((timeout + timeout / 4).saturating_sub(asked.elapsed()));
+            // As a laptop that sleeps.
+            client.signal(Signal::SIGSTOP);
+            if in_time {
+                answer();
+                sleep();
+            } else {
+                sleep();
+                answer();
+            }
+            client.signal(Signal::SIGCONT);
+            let ended = client.end();
+            assert_eq!(ended.code(), i32::from(!in_time), "{ended:#?}");
+            let events = ended.events();
+            assert_eq!(seqs(&events, fate), [1], "{protocol:?} {events:#?}");
+            let counted = if in_time { "received" } else { "late" };
+            assert_eq!(named(&events, "summary")[0][counted], 1);
+        }
+    }
+}
+
+#[test]
+fn bytes_too_many_make_an_answer_different_whether_they_come_at_once_or_later() {
+    for pause in [Duration::ZERO, Duration::from_millis(300)] {
+        let at = serve_one(move |mut stream| {
+            stream.read_exact(&mut [0; 5]).unwrap();
+            stream.write_all(b"hello").unwrap();
+            thread::sleep(pause);
+            stream.write_all(b"!").unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let args = [at.as_str(), "--tcp", "--message", "hello", "--json", "-W", "60s"];
+        let ended = run(CLIENT, &args);
+        assert_eq!(ended.code(), 1);
+        let events = ended.events();
+        assert_eq!(seqs(&events, "reply"), [0; 0], "one fate, and not two");
+        assert_eq!(seqs(&events, "corrupt"), [1]);
+        // As over UDP, and as cmp counts: the first byte is 1.
+        assert_eq!(named(&events, "corrupt")[0]["first_difference"], 6);
+        let summary = named(&events, "summary")[0];
+        assert_eq!((&summary["received"], &summary["corrupt"]), (&0.into(), &1.into()));
+    }
+}
+
+#[test]
+fn a_lone_client_finds_its_place_free_again() {
+    let server = Server::start(SERVER, &["--max-clients", "1", "--json", "-q"]);
+    for _ in 0..200 {
+        let mut client = connect(server.address);
+        client.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+    }
+    assert_eq!(summary(server)["turned_away"], 0);
+}
+
+#[test]
+fn port_0_is_refused_before_anything_is_told() {
+    for protocol in [&[][..], &["--tcp"]] {
+        let args = ["127.0.0.1:0", "--message", "x"];
+        let ended = run(CLIENT, &[&args, protocol].concat());
+        assert_eq!((ended.code(), ended.stdout.len(), ended.stderr.len()), (2, 0, 1), "{ended:#?}");
     }
 }
 

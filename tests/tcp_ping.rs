@@ -477,6 +477,129 @@ fn ctrl_c_ends_the_client_whatever_it_waits_for() {
     }
 }
 
+/// A client that pings on one connection without a pause until that ends.
+fn busy(address: SocketAddr) -> thread::JoinHandle<u64> {
+    let mut stream = connect(address);
+    thread::spawn(move || {
+        let mut answered = 0;
+        let mut reply = [0; 4];
+        while stream.write_all(b"ping").is_ok() && stream.read_exact(&mut reply).is_ok() {
+            answered += 1;
+        }
+        answered
+    })
+}
+
+#[test]
+fn ctrl_c_ends_the_server_however_busy_its_clients_keep_it() {
+    for args in [&["--one-at-a-time"][..], &[]] {
+        let server = server(&[&["--loss", "0", "--json", "-q"], args].concat());
+        let mut clients = vec![busy(server.address)];
+        if args.is_empty() {
+            clients.push(busy(server.address));
+        }
+        // Not a wait for something that is hoped for: a busy server is the case.
+        thread::sleep(Duration::from_millis(300));
+        server.running.signal(Signal::SIGTERM);
+        let began = Instant::now();
+        let ended = server.running.end();
+        // It takes milliseconds; nothing that the clients do prolongs it.
+        assert!(began.elapsed() < Duration::from_secs(30), "{args:?}");
+        assert_eq!(ended.code(), 0);
+        let answered: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        let replied = summary(&ended.events())["replied"].as_u64().unwrap();
+        assert!(answered > 0 && replied >= answered, "{replied} replied, {answered} came");
+    }
+}
+
+#[test]
+fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
+    let (listener, address) = listener();
+    let pings = start_client(&[&address, "--json", "-n", "1", "-W", "300ms"]);
+    let mut stream = listener.accept().unwrap().0;
+    stream.set_nodelay(true).unwrap();
+    let reply = request(&mut stream).to_ascii_uppercase();
+    let mut written = 0;
+    // The whole would take more than twice as long as the client waits.
+    while written < reply.len() && stream.write_all(&reply[written..=written]).is_ok() {
+        written += 1;
+        thread::sleep(Duration::from_millis(20));
+    }
+    let events = pings.end().events();
+    assert_eq!(seqs(&events, "timeout"), [1], "{events:#?}");
+    assert!(named(&events, "timeout")[0]["bytes"].as_u64().unwrap() < 34);
+    assert_eq!(summary(&events)["timed_out"], 1);
+}
+
+#[test]
+fn after_a_pause_a_reply_is_judged_by_when_it_came_and_not_by_when_it_was_read() {
+    let timeout = Duration::from_secs(3);
+    for (in_time, fate) in [(true, "reply"), (false, "late")] {
+        let (listener, address) = listener();
+        let pings = start_client(&[&address, "--json", "-n", "1", "-W", "3s"]);
+        let mut stream = listener.accept().unwrap().0;
+        let reply = request(&mut stream).to_ascii_uppercase();
+        let asked = Instant::now();
+        // As a laptop that sleeps.
+        pings.signal(Signal::SIGSTOP);
+        if in_time {
+            stream.write_all(&reply).unwrap();
+        }
+        thread::sleep((timeout + timeout / 4).saturating_sub(asked.elapsed()));
+        if !in_time {
+            stream.write_all(&reply).unwrap();
+        }
+        pings.signal(Signal::SIGCONT);
+        let ended = pings.end();
+        assert_eq!(ended.code(), 0);
+        let events = ended.events();
+        assert_eq!(seqs(&events, fate), [1], "{events:#?}");
+        let rtt = named(&events, fate)[0]["rtt_ms"].as_f64().unwrap();
+        assert_eq!(rtt < 3000.0, in_time, "{rtt} ms");
+        let counted = if in_time { "received" } else { "late" };
+        assert_eq!(summary(&events)[counted], 1);
+    }
+}
+
+#[test]
+fn a_reply_that_could_not_be_sent_is_told_as_failed_and_counted_so() {
+    let server = server(&["--loss", "0", "--delay", "300ms", "--json"]);
+    let mut client = connect(server.address);
+    client.write_all(b"ping 1 T").unwrap();
+    reset(client);
+    let mut running = server.running;
+    let end: Value = serde_json::from_str(&running.line_with("\"reason\"")).unwrap();
+    assert_eq!(end["reason"], "reset");
+    let ended = running.interrupt();
+    let summary = ended.events().pop().unwrap();
+    for (name, count) in [("received", 1), ("replied", 0), ("failed", 1), ("waiting", 0)] {
+        assert_eq!(summary[name], count, "{name} of {summary}");
+    }
+}
+
+#[test]
+fn a_lone_client_finds_its_place_free_again() {
+    let server = server(&["--loss", "0", "--max-clients", "1", "-q", "--json"]);
+    let events = client(&[&server.at(), "--json", "-n", "200", "-W", "60s"]).events();
+    assert_eq!(seqs(&events, "reply").len(), 200, "{}", summary(&events));
+    let events = server.running.interrupt().events();
+    assert_eq!(summary(&events)["turned_away"], 0);
+    assert_eq!(summary(&events)["connections_most_at_once"], 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_server_ends_the_stream_before_unread_bytes_reset_it() {
+    let server = server(&["--loss", "100%"]);
+    let mut client = connect(server.address);
+    // More than the server reads at once, so that some is left when it hangs up.
+    client.write_all(&[b'x'; 8000]).unwrap();
+    let mut said = [0; 4];
+    client.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"LOST");
+    assert_eq!(client.read(&mut said).unwrap(), 0, "the end, and no reset");
+}
+
 #[test]
 fn a_thousand_connections_at_once_are_all_pinged_within_64_megabytes() {
     let files = socklab::sys::allow_many_files();

@@ -5,16 +5,16 @@ use std::mem::{self, MaybeUninit};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use socket2::{Domain, Socket, Type};
 
 use super::NotConnected;
-use super::linux_message::{next_error, set_int, set_queue};
+use super::linux_message::{next_error, receive_packet, set_int, set_queue};
 use packets::icmp::Version;
 
 /// A wait asks at least so often whether it is to be given up.
-const SLICE: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_millis(50);
 
 /// As [`TcpStream::connect_timeout`], which cannot be interrupted: this one
 /// asks now and then whether to give up.
@@ -64,6 +64,24 @@ pub fn connect_tcp(
     set_queue(&socket, version, 0);
     socket.set_nonblocking(false)?;
     Ok(socket.into())
+}
+
+/// Waits for bytes on a connection, but no longer than `timeout`, and reads what
+/// is there: how many, and when the kernel received the last of them, where
+/// [`stamp_arrivals`](super::stamp_arrivals) asked for that. 0 bytes are the end
+/// of the stream. A read timeout would do for the waiting, but Linux rounds it
+/// to its timer tick, several milliseconds.
+///
+/// # Errors
+/// `WouldBlock` when nothing came in time, `Interrupted` when a signal came, and
+/// those of recvmsg(2).
+pub fn read(
+    stream: &TcpStream,
+    buffer: &mut [u8],
+    timeout: Duration,
+) -> io::Result<(usize, Option<SystemTime>)> {
+    let packet = receive_packet(stream, buffer, timeout)?;
+    Ok((packet.length, packet.stamp))
 }
 
 /// Waits until a client can be accepted, but no longer than `timeout`.
@@ -220,6 +238,7 @@ fn wait(socket: RawFd, event: libc::c_short, timeout: Duration) -> io::Result<bo
 mod tests {
     use super::*;
 
+    use super::super::stamp_arrivals;
     use std::io::Write;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -255,5 +274,28 @@ mod tests {
         stream.write_all(b"hello").unwrap();
         accepted.peek(&mut [0; 9]).unwrap();
         assert_eq!(bytes_received(&accepted), Some(5));
+    }
+
+    #[test]
+    fn bytes_come_with_the_moment_of_their_arrival_and_the_end_without() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = connect_tcp(listener.local_addr().unwrap(), LONG, || false).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        assert!(stamp_arrivals(&accepted));
+        let nothing = read(&accepted, &mut [0; 9], Duration::ZERO).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        // The kernel begins to stamp a little after it was asked to.
+        let deadline = Instant::now() + LONG;
+        loop {
+            stream.write_all(b"hello").unwrap();
+            let (length, stamp) = read(&accepted, &mut [0; 9], LONG).unwrap();
+            assert_eq!(length, 5);
+            if stamp.is_some() {
+                break;
+            }
+            assert!(Instant::now() < deadline, "no byte is stamped");
+        }
+        drop(stream);
+        assert_eq!(read(&accepted, &mut [0; 9], LONG).unwrap().0, 0);
     }
 }

@@ -45,8 +45,8 @@ pub use linux_ports::user_of_tcp_port;
 mod linux_tcp;
 #[cfg(target_os = "linux")]
 pub use linux_tcp::{
-    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
-    take_syn, wait_for_client, wait_for_stream,
+    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read,
+    retransmits, take_syn, wait_for_client, wait_for_stream,
 };
 
 #[cfg(target_os = "linux")]
@@ -85,8 +85,8 @@ pub use portable_icmp::{
 mod portable_tcp;
 #[cfg(not(target_os = "linux"))]
 pub use portable_tcp::{
-    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, retransmits,
-    take_syn, wait_for_client, wait_for_stream,
+    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read,
+    retransmits, take_syn, wait_for_client, wait_for_stream,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -4,22 +4,16 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socklab::cli::{self, LOOK_UP, show_duration};
+use socklab::cli::{self, show_duration};
 use socklab::endpoint::cause;
 use socklab::report::icmp_error_text;
 use socklab::sys::{self, NotConnected};
 
-/// Connects to `server` within `timeout`; `None` on Ctrl-C. Its reads wait no
-/// longer than [`LOOK_UP`], so that they hear it too.
+/// Connects to `server` within `timeout`; `None` on Ctrl-C.
 ///
 /// # Errors
 /// One line for a person, with the call that failed.
 pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream>, String> {
-    if server.port() == 0 {
-        return Err(format!(
-            "{server} cannot be reached: no server has port 0; see its first line"
-        ));
-    }
     let connected = sys::connect_tcp(server, timeout, cli::stopping);
     if connected.as_ref().is_err_and(|failed| failed.why.kind() == ErrorKind::Interrupted) {
         return Ok(None);
@@ -41,6 +35,5 @@ pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream
         };
         format!("cannot connect to {server}: {why}")
     })?;
-    stream.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
     Ok(Some(stream))
 }

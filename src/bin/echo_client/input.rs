@@ -40,6 +40,11 @@ impl Messages {
         Messages::Typed(receiver)
     }
 
+    /// Whether the message that was taken last is known to be the last one.
+    pub fn was_last(&self) -> bool {
+        matches!(self, Messages::Repeated { count, given, .. } if given == count)
+    }
+
     /// The next message; `None` when there are no more, or on Ctrl-C.
     ///
     /// # Errors

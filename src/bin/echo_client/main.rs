@@ -75,6 +75,11 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let server = args.server.resolve(10100, args.family.wanted())?;
+    if server.port() == 0 {
+        return Err(format!(
+            "{server} cannot be reached: no server has port 0; see its first line"
+        ));
+    }
     cli::stop_on_ctrl_c()?;
     let protocol = if args.tcp { "TCP" } else { "UDP" };
     let typed = args.message.is_none();
@@ -137,7 +142,7 @@ fn exchange_datagrams(
             match sys::receive(&socket, &mut buffer, left.min(LOOK_UP)) {
                 Ok((bytes, stamp)) => {
                     let rtt = Arrival::new(stamp).since(sent);
-                    break (bytes, Verdict::of(&message, &buffer[..bytes], rtt));
+                    break (bytes, Verdict::of(&message, &buffer[..bytes], rtt, timeout));
                 }
                 Err(_) if cli::stopping() => return Ok(()),
                 Err(why) => {
@@ -165,28 +170,32 @@ fn exchange_datagrams(
 
 /// Over TCP with --message: the same, but all on one connection.
 fn exchange_messages(
-    mut stream: &TcpStream,
+    stream: &TcpStream,
     mut messages: Messages,
     timeout: Duration,
     report: &mut Report,
 ) -> Result<(), String> {
-    // A server that reads nothing is not written to for ever.
+    // A write blocks while the server takes nothing; Ctrl-C is to be heard meanwhile.
     stream
-        .set_write_timeout(Some(timeout))
+        .set_write_timeout(Some(LOOK_UP))
         .map_err(|why| format!("cannot set a timeout: {why}"))?;
+    sys::stamp_arrivals(stream);
     while let Some(message) = messages.take()? {
         report.sending();
         let sent = Instant::now();
         let mut answer = Vec::new();
-        let outcome = stream
-            .write_all(&message)
+        let outcome = write_message(stream, &message, sent + timeout)
             .and_then(|()| read_answer(stream, &mut answer, message.len(), sent + timeout));
-        let rtt = sent.elapsed();
         let verdict = match outcome {
-            Ok(()) => Verdict::of(&message, &answer, rtt),
+            Ok(arrival) => {
+                if messages.was_last() {
+                    read_surplus(stream, &mut answer, timeout);
+                }
+                Verdict::of(&message, &answer, arrival.since(sent), timeout)
+            }
             Err(why) => match why.kind() {
                 ErrorKind::Interrupted => return Ok(()),
-                _ if is_timeout(&why) => Verdict::NoAnswer { after: timeout },
+                ErrorKind::TimedOut => Verdict::NoAnswer { after: timeout },
                 _ => Verdict::Closed { why: cause(&why) },
             },
         };
@@ -196,45 +205,77 @@ fn exchange_messages(
             return Ok(());
         }
     }
-    // That was all, so it should be all that comes back, too: wait for the end.
-    let _ = stream.shutdown(Shutdown::Write);
-    let mut surplus = Vec::new();
-    let _ = read_answer(stream, &mut surplus, 1, Instant::now() + timeout);
-    report.surplus(&surplus);
     Ok(())
 }
 
-/// Reads so many bytes, in however many pieces they come: a stream has no messages.
+/// Writes a message, however little of it the server takes at a time.
 ///
 /// # Errors
-/// `TimedOut` when the time was over first, `UnexpectedEof` when the stream
-/// was, `Interrupted` on Ctrl-C, or what the call says.
-fn read_answer(
-    mut stream: &TcpStream,
-    answer: &mut Vec<u8>,
-    length: usize,
-    until: Instant,
-) -> io::Result<()> {
-    let mut buffer = vec![0; 16_384];
-    while answer.len() < length {
-        let room = buffer.len().min(length - answer.len());
-        match stream.read(&mut buffer[..room]) {
-            Ok(0) => {
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, "end of stream"));
-            }
-            Ok(bytes) => answer.extend(&buffer[..bytes]),
+/// `TimedOut` when the time was over first, `Interrupted` on Ctrl-C, or what
+/// the call says.
+fn write_message(mut stream: &TcpStream, mut message: &[u8], until: Instant) -> io::Result<()> {
+    while !message.is_empty() {
+        match stream.write(message) {
+            Ok(written) => message = &message[written..],
             Err(_) if cli::stopping() => return Err(ErrorKind::Interrupted.into()),
-            Err(why) if why.kind() == ErrorKind::Interrupted => {}
-            Err(why) if is_timeout(&why) && Instant::now() < until => {}
+            Err(why) if is_no_event(&why) && Instant::now() < until => {}
+            Err(why) if is_no_event(&why) => return Err(ErrorKind::TimedOut.into()),
             Err(why) => return Err(why),
         }
     }
     Ok(())
 }
 
+/// Reads this many bytes, in however many pieces they come: a stream has no
+/// messages. Where more are there, it reads those, too. Returns when the last
+/// of them arrived.
+///
+/// # Errors
+/// `TimedOut` when the time was over first, `UnexpectedEof` when the stream
+/// was, `Interrupted` on Ctrl-C, or what the call says.
+fn read_answer(
+    stream: &TcpStream,
+    answer: &mut Vec<u8>,
+    length: usize,
+    until: Instant,
+) -> io::Result<Arrival> {
+    let mut buffer = vec![0; 16_384];
+    // However small the pieces are, the signal and the time are looked at after each.
+    while !cli::stopping() {
+        let left = until.saturating_duration_since(Instant::now());
+        // When the time is over it looks once more: if this program was stopped
+        // for a while, the answer may have been there in time.
+        match sys::read(stream, &mut buffer, left.min(LOOK_UP)) {
+            Ok((0, _)) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "end of stream")),
+            Ok((bytes, stamp)) => {
+                let arrival = Arrival::new(stamp);
+                answer.extend(&buffer[..bytes]);
+                if answer.len() >= length {
+                    return Ok(arrival);
+                }
+            }
+            Err(why) if is_no_event(&why) && left.is_zero() => {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            Err(why) if is_no_event(&why) => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Err(ErrorKind::Interrupted.into())
+}
+
+/// After the last answer: that was all, so it should be all that comes back,
+/// too. Waits for the end, and adds to the answer whatever comes before it.
+fn read_surplus(stream: &TcpStream, answer: &mut Vec<u8>, timeout: Duration) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let more = answer.len() + 1;
+    // One byte too many says enough; the end of the stream is an error here.
+    let _ = read_answer(stream, answer, more, Instant::now() + timeout);
+}
+
 /// Over TCP without --message: stdin goes out, and what comes back to stdout.
 fn exchange_streams(
-    mut stream: &TcpStream,
+    stream: &TcpStream,
     timeout: Duration,
     report: &mut Report,
 ) -> Result<Exit, String> {
@@ -248,28 +289,31 @@ fn exchange_streams(
     let mut buffer = vec![0; 16_384];
     let mut first = None;
     let trouble = loop {
-        let received = stream.read(&mut buffer);
+        // However much flows: the signal is looked at after each piece.
+        if cli::stopping() {
+            break None;
+        }
+        let waiting =
+            in_flight.flow().waiting_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let left = timeout.saturating_sub(waiting);
+        let received = sys::read(stream, &mut buffer, left.min(LOOK_UP));
         let flow = in_flight.flow();
         let nothing_missing = flow.finished && flow.sent == flow.returned;
         match received {
-            Ok(0) if nothing_missing => break None,
-            Ok(0) => break Some("the server has ended the stream too early".to_string()),
-            Ok(bytes) => {
+            Ok((0, _)) if nothing_missing => break None,
+            Ok((0, _)) => break Some("the server has ended the stream too early".to_string()),
+            Ok((bytes, _)) => {
                 report.piece(&buffer[..bytes]);
                 if let Err(found) = in_flight.returned(&buffer[..bytes]) {
                     first = Some(found);
                     break None;
                 }
             }
-            Err(_) if cli::stopping() => break None,
-            Err(why) if why.kind() == ErrorKind::Interrupted => {}
-            Err(why) if is_timeout(&why) => {
-                let waiting = flow.waiting_since.map(|since| since.elapsed());
-                if waiting.is_some_and(|waiting| waiting >= timeout) {
-                    let what = if nothing_missing { "end of the stream" } else { "answer" };
-                    break Some(format!("no {what} within {}", show_duration(timeout)));
-                }
+            Err(why) if is_no_event(&why) && left.is_zero() => {
+                let what = if nothing_missing { "end of the stream" } else { "answer" };
+                break Some(format!("no {what} within {}", show_duration(timeout)));
             }
+            Err(why) if is_no_event(&why) => {}
             Err(why) => break Some(format!("cannot receive: {}", cause(&why))),
         }
     };
@@ -304,7 +348,8 @@ fn send_stdin(mut stream: &TcpStream, in_flight: &InFlight) -> io::Result<()> {
     outcome
 }
 
-/// True if a read or write took longer than it may.
-fn is_timeout(why: &io::Error) -> bool {
-    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+/// Whether a read or write came back with nothing: its time was over, or a signal came.
+fn is_no_event(why: &io::Error) -> bool {
+    // Windows says TimedOut where Unix says WouldBlock.
+    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -18,7 +18,9 @@ use socklab::report::{icmp_error_json, icmp_error_text};
 pub enum Verdict {
     /// The same bytes came back.
     Equal { rtt: Duration },
-    /// Something else did, so many bytes of it.
+    /// They did, but after the timeout.
+    Late { rtt: Duration },
+    /// Something else came back.
     Different { first: Difference },
     /// Nothing, or not all of it, came back in time.
     NoAnswer { after: Duration },
@@ -31,9 +33,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Compares what came back with what was sent.
-    pub fn of(sent: &[u8], got: &[u8], rtt: Duration) -> Verdict {
+    /// Compares what came back with what was sent, and its time with the timeout.
+    pub fn of(sent: &[u8], got: &[u8], rtt: Duration, timeout: Duration) -> Verdict {
         match difference(sent, got) {
+            None if rtt > timeout => Verdict::Late { rtt },
             None => Verdict::Equal { rtt },
             Some(first) => Verdict::Different { first },
         }
@@ -45,6 +48,7 @@ impl Verdict {
 pub struct Counts {
     pub sent: u64,
     pub equal: u64,
+    pub late: u64,
     pub different: u64,
     pub unanswered: u64,
     /// Refused, closed, or not sent.
@@ -55,14 +59,20 @@ impl Counts {
     fn enter(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Equal { .. } => self.equal += 1,
+            Verdict::Late { .. } => self.late += 1,
             Verdict::Different { .. } => self.different += 1,
             Verdict::NoAnswer { .. } => self.unanswered += 1,
             _ => self.errors += 1,
         }
     }
 
+    /// Sent, and nothing is known of them: Ctrl-C came first.
+    fn waiting(&self) -> u64 {
+        self.sent - self.equal - self.late - self.different - self.unanswered - self.errors
+    }
+
     fn exit(&self) -> Exit {
-        let wrong = self.different + self.unanswered + self.errors;
+        let wrong = self.late + self.different + self.unanswered + self.errors;
         // Ctrl-C may leave one under way, which is neither.
         match wrong == 0 && (self.equal > 0 || self.sent == 0) {
             true => Exit::Ok,
@@ -158,6 +168,13 @@ impl Report {
             Verdict::Equal { rtt } => {
                 (Colour::Green, format!("{head} equal, time={:.3} ms", ms(*rtt)))
             }
+            Verdict::Late { rtt } => {
+                let time = ms(*rtt);
+                (
+                    Colour::Yellow,
+                    format!("{head} equal, time={time:.3} ms (late: after its timeout)"),
+                )
+            }
             Verdict::Different { first } => {
                 (Colour::Red, format!("{head} different: {}", show(first, bytes as u64)))
             }
@@ -183,8 +200,8 @@ impl Report {
     fn event(&self, seq: u64, bytes: usize, verdict: &Verdict) -> Value {
         let from = &self.server;
         match verdict {
-            Verdict::Equal { rtt } => json!({
-                "event": "reply",
+            Verdict::Equal { rtt } | Verdict::Late { rtt } => json!({
+                "event": if matches!(verdict, Verdict::Late { .. }) { "late" } else { "reply" },
                 "seq": seq,
                 "rtt_ms": ms(*rtt),
                 "bytes": bytes,
@@ -208,14 +225,6 @@ impl Report {
         }
     }
 
-    /// All was equal, but then came more.
-    pub fn surplus(&mut self, bytes: &[u8]) {
-        if let Some(first) = difference(b"", bytes) {
-            self.counts.equal = self.counts.equal.saturating_sub(1);
-            self.verdict(bytes, &Verdict::Different { first });
-        }
-    }
-
     /// Part of a stream, as it came back.
     pub fn piece(&mut self, piece: &[u8]) {
         if !self.json {
@@ -225,19 +234,26 @@ impl Report {
 
     /// The sum of all messages, and the exit status that follows from it.
     pub fn summary(&self) -> Exit {
-        let Counts { sent, equal, different, unanswered, errors } = self.counts;
-        let sum = format!(
+        let Counts { sent, equal, late, different, unanswered, errors } = self.counts;
+        let mut sum = format!(
             "{sent} sent, {equal} equal, {different} different, {unanswered} without an answer"
         );
-        let sum = if errors > 0 { format!("{sum}, {errors} errors") } else { sum };
+        let waiting = self.counts.waiting();
+        for (count, what) in [(late, "late"), (errors, "errors"), (waiting, "still under way")] {
+            if count > 0 {
+                sum += &format!(", {count} {what}");
+            }
+        }
         if self.json {
             let event = json!({
                 "event": "summary",
                 "sent": sent,
                 "received": equal,
+                "late": late,
                 "corrupt": different,
                 "lost": unanswered,
                 "errors": errors,
+                "waiting": waiting,
             });
             output::line(&event.to_string());
         } else if self.typed {
@@ -317,6 +333,7 @@ mod tests {
             different,
             unanswered,
             errors,
+            ..Counts::default()
         };
         for (counts, exit) in [
             (counts(0, 0, 0, 0, 0), Exit::Ok),

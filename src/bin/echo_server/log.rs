@@ -66,8 +66,6 @@ struct Totals {
     open: usize,
     turned_away: u64,
     stream_bytes: u64,
-    /// The totals are told: nothing may follow them.
-    ended: bool,
 }
 
 impl ServerLog {
@@ -137,11 +135,6 @@ impl ServerLog {
         self.tell(&totals, text, event);
     }
 
-    /// How many connections are open.
-    pub fn open(&self) -> usize {
-        self.lock().open
-    }
-
     pub fn connected(&self, client: SocketAddr) {
         let mut totals = self.lock();
         totals.connections += 1;
@@ -180,10 +173,15 @@ impl ServerLog {
         self.tell(&self.lock(), text, event);
     }
 
-    /// The last lines; whatever other threads have to say after them is kept quiet.
+    /// The last lines. The lock is kept for good: a thread that would count or
+    /// tell anything after them waits for the end of the process.
     pub fn summary(&self, server: SocketAddr) {
-        let mut totals = self.lock();
-        totals.ended = true;
+        let totals = self.lock();
+        self.print(server, &totals);
+        std::mem::forget(totals);
+    }
+
+    fn print(&self, server: SocketAddr, totals: &Totals) {
         let Totals { datagrams, echoed, ignored, failed, datagram_bytes, .. } = *totals;
         let Totals { connections, open, turned_away, stream_bytes, .. } = *totals;
         if self.json {
@@ -214,14 +212,15 @@ impl ServerLog {
         ));
     }
 
-    /// One line, in the order in which things were counted.
+    /// One line. Whoever counted still holds the lock, so that the lines stand in
+    /// the order in which things were counted.
     fn tell(
         &self,
-        totals: &MutexGuard<Totals>,
+        _held: &MutexGuard<Totals>,
         text: impl FnOnce() -> String,
         event: impl FnOnce() -> Value,
     ) {
-        if !self.quiet && !totals.ended {
+        if !self.quiet {
             output::line(&if self.json { event().to_string() } else { text() });
         }
     }

@@ -19,10 +19,9 @@ mod stop_word;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::log::{End, Fate, ServerLog};
@@ -31,6 +30,7 @@ use clap::Parser;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::output;
+use socklab::places::Places;
 
 const NAME: &str = "echo_server";
 
@@ -77,34 +77,32 @@ fn run(args: &Args) -> Result<Exit, String> {
     let (udp, tcp) = (args.udp || !args.tcp, args.tcp || !args.udp);
     let address = args.bind.resolve(10100, Family::Any)?;
     let (socket, listener, address) = open(address, udp, tcp)?;
-    cli::stop_on_ctrl_c()?;
     output::for_ever(NAME, Some("clients are answered"));
 
     let server = Arc::new(Server {
         address,
         stop_word: args.stop_word.clone(),
-        most: args.max_clients as usize,
+        places: Places::new(args.max_clients as usize),
         idle_timeout: args.idle_timeout,
-        stopped: AtomicBool::new(false),
         log: ServerLog::new(args.json, args.quiet),
     });
+    let at_the_end = Arc::clone(&server);
+    cli::end_on_ctrl_c(move || at_the_end.log.summary(address))?;
     server.log.listening(NAME, address, (udp, tcp), args.stop_word.as_ref());
-    if let Some(socket) = socket {
-        let server = Arc::clone(&server);
-        spawn(move || serve_datagrams(&socket, &server))?;
-    }
-    if let Some(listener) = listener {
-        let server = Arc::clone(&server);
-        spawn(move || serve_connections(&listener, &server))?;
-    }
 
-    // Those threads block in recv_from, accept and read for as long as nobody
-    // comes. They end with the process, and so do their sockets, when this
-    // thread returns: no connection, however slow, can hold up the end.
-    while !cli::stopping() && !server.stopped.load(Ordering::SeqCst) {
-        thread::sleep(LOOK_UP);
+    // A thread for each protocol, since each blocks for as long as nobody comes.
+    // They end with the process.
+    let datagrams = socket.map(|socket| {
+        let server = Arc::clone(&server);
+        spawn(move || serve_datagrams(&socket, &server))
+    });
+    let datagrams = datagrams.transpose()?;
+    if let Some(listener) = listener {
+        serve_connections(&listener, &server);
     }
-    server.log.summary(address);
+    if let Some(datagrams) = datagrams {
+        let _ = datagrams.join();
+    }
     Ok(Exit::Ok)
 }
 
@@ -112,9 +110,8 @@ fn run(args: &Args) -> Result<Exit, String> {
 struct Server {
     address: SocketAddr,
     stop_word: Option<StopWord>,
-    most: usize,
+    places: Arc<Places>,
     idle_timeout: Duration,
-    stopped: AtomicBool,
     log: ServerLog,
 }
 
@@ -155,9 +152,9 @@ fn open(
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
     let thread = thread::Builder::new().spawn(work);
-    thread.map(drop).map_err(|why| format!("cannot start a thread: {}", cause(&why)))
+    thread.map_err(|why| format!("cannot start a thread: {}", cause(&why)))
 }
 
 fn serve_datagrams(socket: &UdpSocket, server: &Server) {
@@ -169,7 +166,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) {
             // On Windows a client that is gone.
             Err(why) if why.kind() == ErrorKind::ConnectionReset => continue,
             Err(why) => {
-                output::complain(NAME, &format!("cannot receive: {}; trying on", cause(&why)));
+                output::complain(NAME, &format!("cannot receive: {}; retrying", cause(&why)));
                 thread::sleep(LOOK_UP);
                 continue;
             }
@@ -187,7 +184,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) {
         server.log.datagram(client, message, fate);
         let stop = server.stop_word.as_ref().is_some_and(|word| word.is(message));
         if stop && fate == Fate::Echoed {
-            return server.stop(client);
+            server.stop(client);
         }
     }
 }
@@ -199,22 +196,23 @@ fn serve_connections(listener: &TcpListener, server: &Arc<Server>) {
             // The client took it back before we came to it.
             Err(why) if why.kind() == ErrorKind::ConnectionAborted => continue,
             Err(why) => {
-                output::complain(NAME, &format!("cannot accept: {}; trying on", cause(&why)));
+                output::complain(NAME, &format!("cannot accept: {}; retrying", cause(&why)));
                 thread::sleep(LOOK_UP);
                 continue;
             }
         };
-        if server.log.open() >= server.most {
+        let Some(place) = server.places.take() else {
             // Dropping the stream closes the connection.
             drop(stream);
             server.log.turned_away(client);
             continue;
-        }
+        };
         server.log.connected(client);
         let shared = Arc::clone(server);
         let begun = spawn(move || {
             let (bytes, end) = echo(stream, &shared);
             shared.log.closed(client, bytes, &end);
+            drop(place);
             if matches!(end, End::StopWord) {
                 shared.stop(client);
             }
@@ -265,8 +263,10 @@ fn echo_stream(mut stream: &TcpStream, server: &Server, bytes: &mut u64) -> io::
 }
 
 impl Server {
-    fn stop(&self, client: SocketAddr) {
+    /// Ends the process, and with it all that its threads do.
+    fn stop(&self, client: SocketAddr) -> ! {
         self.log.stopped_by(client);
-        self.stopped.store(true, Ordering::SeqCst);
+        self.log.summary(self.address);
+        process::exit(0)
     }
 }

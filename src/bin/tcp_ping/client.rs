@@ -9,7 +9,7 @@
 //! long the request; or which of the many ways there are in which a connection
 //! fails. Read `run`, which counts pings, then `Pinger::ping`.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use packets::icmp::Version;
 use packets::tcp_ping::{self, Received};
 use socklab::cli::{self, Exit, LOOK_UP};
-use socklab::clock;
+use socklab::clock::{self, Arrival};
 use socklab::endpoint::{Endpoint, FamilyArgs, cause};
 use socklab::sys::{self, NotConnected};
 
@@ -147,24 +147,23 @@ impl Pinger {
         pinged.bytes = request.len();
         let mut received = Vec::new();
         let mut hint = None;
-        let sent = Instant::now();
-        let outcome = ask(&mut stream, &request, &mut received, deadline, &mut |why| {
+        let mut is_hint = |why: &io::Error| {
             let icmp = sys::icmp_errors_behind(why, Version::of(self.server.ip()));
             if !icmp.is_empty() {
                 account.hint(seq, why, icmp);
                 hint = Some(cause(why));
             }
             !icmp.is_empty()
-        });
+        };
+        let sent = Instant::now();
+        let outcome = write_request(&mut stream, &request, deadline, &mut is_hint)
+            .and_then(|()| read_reply(&stream, &request, &mut received, deadline, &mut is_hint));
         pinged.fate = match (outcome, hint) {
-            (Ok(fate), _) => {
-                pinged.request = Some(sent.elapsed());
-                // Read in time? The reply of a machine that slept may be late.
-                if fate == Fate::Reply && began.elapsed() > self.timeout {
-                    Fate::Late
-                } else {
-                    fate
-                }
+            (Ok((fate, arrival)), _) => {
+                pinged.request = Some(arrival.since(sent));
+                // What came in time is in time, however late it was read.
+                let late = fate == Fate::Reply && arrival.since(began) > self.timeout;
+                if late { Fate::Late } else { fate }
             }
             // TCP itself ends so: when it gives up, it does not say "timed out"
             // if it has heard of a better reason.
@@ -190,72 +189,78 @@ impl Pinger {
         // with this, but each error fails the next call (ip(7), IP_RECVERR).
         sys::queue_errors(&stream, Version::of(self.server.ip()));
         stream.set_nodelay(self.no_delay)?;
-        stream.set_read_timeout(Some(LOOK_UP))?;
-        stream.set_write_timeout(Some(self.timeout))?;
+        stream.set_write_timeout(Some(LOOK_UP))?;
+        sys::stamp_arrivals(&stream);
         Ok(stream)
     }
 }
 
-/// Writes the request, and reads until what came is more than a part of the
-/// reply: a stream keeps the order of the bytes, but not the pieces in which
-/// they were written. `is_hint` takes an error that is an ICMP error's, and
+/// Writes the request. `is_hint` takes an error that is an ICMP error's, and
 /// says so: to a connection that has come about it is a hint, be it hard or
-/// soft, and the wait goes on.
-fn ask(
+/// soft, and the call is made again.
+fn write_request(
     stream: &mut TcpStream,
+    mut request: &[u8],
+    deadline: Instant,
+    is_hint: &mut impl FnMut(&io::Error) -> bool,
+) -> io::Result<()> {
+    while !request.is_empty() {
+        match stream.write(request) {
+            Ok(written) => request = &request[written..],
+            Err(_) if cli::stopping() => return Err(ErrorKind::Interrupted.into()),
+            Err(why) if is_no_event(&why) && Instant::now() < deadline => {}
+            // Of the ping before, on a connection that was kept open.
+            Err(why) if is_hint(&why) => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(())
+}
+
+/// Reads until what came is more than a part of the reply: a stream keeps the
+/// order of the bytes, but not the pieces in which they were written. Returns
+/// what it is, and when the last of it arrived.
+fn read_reply(
+    stream: &TcpStream,
     request: &[u8],
     received: &mut Vec<u8>,
     deadline: Instant,
     is_hint: &mut impl FnMut(&io::Error) -> bool,
-) -> io::Result<Fate> {
-    let mut left_to_write = request;
-    while !left_to_write.is_empty() {
-        match stream.write(left_to_write) {
-            Ok(written) => left_to_write = &left_to_write[written..],
-            // Of the ping before, on a connection that was kept open.
-            Err(why) if why.kind() == ErrorKind::Interrupted || is_hint(&why) => {}
-            Err(why) => return Err(why),
-        }
-    }
+) -> io::Result<(Fate, Arrival)> {
     let mut buffer = [0; 4096];
-    loop {
+    // However small the pieces are: the signal and the deadline are looked at
+    // after each.
+    while !cli::stopping() {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left < LOOK_UP {
-            // A timeout of 0 would mean none.
-            stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        }
-        match stream.read(&mut buffer) {
+        // At the deadline it looks once more: if this program was stopped for a
+        // while, the reply may have been there in time.
+        let (length, stamp) = match sys::read(stream, &mut buffer, left.min(LOOK_UP)) {
+            Ok(read) => read,
+            Err(why) if is_no_event(&why) && left.is_zero() => {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            Err(why) if is_no_event(&why) || is_hint(&why) => continue,
+            Err(why) => return Err(why),
+        };
+        let arrival = Arrival::new(stamp);
+        received.extend_from_slice(&buffer[..length]);
+        let fate = match tcp_ping::judge(received, request) {
+            Received::Reply => Fate::Reply,
+            Received::Lost => Fate::Lost,
+            Received::Wrong => Fate::Corrupt,
+            Received::Part if length > 0 => continue,
             // The server has closed its side: no more will come.
-            Ok(0) if tcp_ping::is_beginning(received, request) => return Ok(Fate::Closed),
-            Ok(0) => return Ok(Fate::Corrupt),
-            Ok(length) => received.extend_from_slice(&buffer[..length]),
-            Err(why) => {
-                if !is_no_event(&why) && !is_hint(&why) {
-                    return Err(why);
-                }
-                if cli::stopping() {
-                    return Err(ErrorKind::Interrupted.into());
-                }
-                if Instant::now() >= deadline {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-            }
-        }
-        match tcp_ping::judge(received, request) {
-            Received::Part => {}
-            Received::Reply => {
-                stream.set_read_timeout(Some(LOOK_UP))?;
-                return Ok(Fate::Reply);
-            }
-            Received::Lost => return Ok(Fate::Lost),
-            Received::Wrong => return Ok(Fate::Corrupt),
-        }
+            Received::Part if tcp_ping::is_beginning(received, request) => Fate::Closed,
+            Received::Part => Fate::Corrupt,
+        };
+        return Ok((fate, arrival));
     }
+    Err(ErrorKind::Interrupted.into())
 }
 
-/// Whether a read came back with nothing: its timeout, or a signal.
+/// Whether a read came back with nothing: its time was over, or a signal came.
 fn is_no_event(why: &io::Error) -> bool {
-    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// What the error of a connect says about the ping.

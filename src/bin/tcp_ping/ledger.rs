@@ -1,7 +1,7 @@
 //! What the server tells, and counts: one ledger for all its threads.
 //!
 //! Whoever holds the lock may count and write a line, so that lines and totals
-//! agree; and when the totals are out, nobody writes any more.
+//! agree; and when the totals are out, nobody gets it any more.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -38,8 +38,6 @@ pub enum End {
     /// The operating system gave no thread.
     NoThread(String),
     Failed(String),
-    /// Ctrl-C.
-    Stopped,
 }
 
 impl End {
@@ -47,8 +45,8 @@ impl End {
     pub fn of(why: &io::Error) -> End {
         match why.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => End::Reset,
-            ErrorKind::TimedOut => End::NotReading,
-            ErrorKind::Interrupted => End::Stopped,
+            // The write timeout was over.
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => End::NotReading,
             _ => End::Failed(cause(why)),
         }
     }
@@ -64,7 +62,6 @@ impl End {
             End::TurnedAway(_) => "turned_away",
             End::NoThread(_) => "no_thread",
             End::Failed(_) => "failed",
-            End::Stopped => "stopped",
         }
     }
 
@@ -72,7 +69,7 @@ impl End {
     fn text(&self) -> Option<String> {
         match self {
             End::ByClient { messages: 0 } => Some("closed by the client, without a message".into()),
-            End::ByClient { .. } | End::Lost | End::Stopped => None,
+            End::ByClient { .. } | End::Lost => None,
             End::Idle(time) => Some(format!("silent for {}: closed", show_duration(*time))),
             End::Reset => Some("reset by the client".into()),
             End::NotReading => Some("does not read its replies: closed".into()),
@@ -92,8 +89,6 @@ struct Books {
     most_at_once: usize,
     turned_away: u64,
     messages: Tally,
-    /// The totals are out.
-    closed: bool,
 }
 
 impl Books {
@@ -102,6 +97,14 @@ impl Books {
         let Tally { received, replied, dropped, rejected, failed } = self.messages;
         received - replied - dropped - rejected - failed
     }
+}
+
+/// Whose message it was, and which: the number of its connection, and its own
+/// in that, both from 1.
+pub struct Message {
+    pub client: SocketAddr,
+    pub connection: u64,
+    pub number: u64,
 }
 
 pub struct Ledger {
@@ -151,34 +154,28 @@ impl Ledger {
         }
     }
 
-    /// Enters a connection: its number, and whether there is room for it beside
-    /// those that are open.
-    pub fn accepted(&self, most: NonZeroUsize) -> (u64, bool) {
+    /// Enters a connection, and returns its number.
+    pub fn accepted(&self) -> u64 {
         let mut books = self.books();
         books.accepted += 1;
-        let room = books.open < most.get();
-        if room {
-            books.open += 1;
-            books.most_at_once = books.most_at_once.max(books.open);
-        }
-        (books.accepted, room)
+        books.accepted
+    }
+
+    /// A connection that was accepted has a place, and is served.
+    pub fn opened(&self) {
+        let mut books = self.books();
+        books.open += 1;
+        books.most_at_once = books.most_at_once.max(books.open);
     }
 
     pub fn received(&self) {
         self.books().messages.received += 1;
     }
 
-    /// One message that is to be answered now: whose, the how manieth, its fate,
-    /// and what it said. `error` is that with which it is rejected.
-    pub fn answered(
-        &self,
-        client: &SocketAddr,
-        connection: u64,
-        message: u64,
-        request: &[u8],
-        fate: &Fate,
-        error: Option<Problem>,
-    ) {
+    /// A message is answered now, with this fate; `error` is that with which it
+    /// is rejected.
+    pub fn answered(&self, message: &Message, request: &[u8], fate: &Fate, error: Option<Problem>) {
+        let Message { client, connection, number } = message;
         let mut books = self.books();
         let (count, colour, word) = match fate {
             Fate::Dropped => (&mut books.messages.dropped, Colour::Yellow, "LOST"),
@@ -186,7 +183,7 @@ impl Ledger {
             Fate::Replied(_) => (&mut books.messages.replied, Colour::Green, "replied"),
         };
         *count += 1;
-        if self.quiet || books.closed {
+        if self.quiet {
             return;
         }
         let bytes = request.len();
@@ -195,7 +192,7 @@ impl Ledger {
                 "event": "request",
                 "client": client.to_string(),
                 "connection": connection,
-                "message": message,
+                "message": number,
                 "bytes": bytes,
                 "text": printable(request, 200),
                 "fate": word.to_ascii_lowercase(),
@@ -205,7 +202,7 @@ impl Ledger {
             }
             event.to_string()
         } else {
-            let number = format!("#{connection}.{message}");
+            let number = format!("#{connection}.{number}");
             let word = self.painter.paint(colour, &format!("{word:<7}"));
             let text = printable(request, 40);
             let error = error.map_or(String::new(), |error| format!("  {error}"));
@@ -213,15 +210,33 @@ impl Ledger {
         });
     }
 
-    /// The answer with this fate could not be sent after all.
-    pub fn failed(&self, fate: &Fate) {
-        let messages = &mut self.books().messages;
-        messages.failed += 1;
+    /// The answer with this fate, which was told, could not be sent after all.
+    pub fn failed(&self, message: &Message, fate: &Fate, why: &str) {
+        let mut books = self.books();
+        books.messages.failed += 1;
         match fate {
-            Fate::Dropped => messages.dropped -= 1,
-            Fate::Rejected { .. } => messages.rejected -= 1,
-            Fate::Replied(_) => messages.replied -= 1,
+            Fate::Dropped => books.messages.dropped -= 1,
+            Fate::Rejected { .. } => books.messages.rejected -= 1,
+            Fate::Replied(_) => books.messages.replied -= 1,
         }
+        if self.quiet {
+            return;
+        }
+        let Message { client, connection, number } = message;
+        output::line(&if self.json {
+            let event = json!({
+                "event": "failed",
+                "client": client.to_string(),
+                "connection": connection,
+                "message": number,
+                "why": why,
+            });
+            event.to_string()
+        } else {
+            let number = format!("#{connection}.{number}");
+            let word = self.painter.paint(Colour::Red, &format!("{:<7}", "failed"));
+            format!("{client}  {number:<6} {word}  the answer was not sent: {why}")
+        });
     }
 
     pub fn ended(&self, client: &SocketAddr, connection: u64, end: &End) {
@@ -230,7 +245,7 @@ impl Ledger {
             End::TurnedAway(_) => books.turned_away += 1,
             _ => books.open -= 1,
         }
-        if self.quiet || books.closed {
+        if self.quiet {
             return;
         }
         if self.json {
@@ -248,11 +263,16 @@ impl Ledger {
         }
     }
 
-    /// Prints the totals. After it, no thread writes anything.
+    /// Prints the totals, and keeps the lock for good: a thread that would count
+    /// or tell anything after them waits for the end of the process.
     pub fn close(&self) {
-        let mut books = self.books();
-        books.closed = true;
-        if self.json { self.print_json(&books) } else { self.print_text(&books) }
+        let books = self.books();
+        if self.json {
+            self.print_json(&books)
+        } else {
+            self.print_text(&books)
+        }
+        std::mem::forget(books);
     }
 
     fn print_text(&self, books: &Books) {

@@ -14,27 +14,25 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use packets::tcp_ping::{self, LOST};
 use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::impair::{Fate, ImpairArgs, Impairment};
 use socklab::output;
+use socklab::places::Places;
 use socklab::reject::{self, RejectArgs, Rejecter};
 use socklab::sys;
 
 use crate::NAME;
-use crate::ledger::{End, Ledger};
+use crate::ledger::{End, Ledger, Message};
 
 /// The most that is read at once, and so the longest message there can be.
 const BUFFER: usize = 4096;
 /// Threads have 2 MiB of stack otherwise. Most of it is never touched, but an
 /// address space has an end too.
 const STACK: usize = 256 * 1024;
-/// Timeouts are counted in ticks of the kernel's clock, and may be over so much
-/// too early.
-const TICK: Duration = Duration::from_millis(10);
 /// The pause before each piece of a reply that trickles.
 const DRIP: Duration = Duration::from_millis(10);
 
@@ -83,70 +81,55 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     // Each connection is an open file.
     sys::allow_many_files();
 
+    // From here on the kernel makes connections; they wait until they are accepted.
     let listener = TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))?;
-    // accept must not block: Ctrl-C is to be seen while no client comes.
-    listener.set_nonblocking(true).map_err(|why| format!("cannot stop it blocking: {why}"))?;
     let address =
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
-    let rejecter = Rejecter::if_asked(&args.reject, address)?;
-    if rejecter.is_some() && !sys::keep_syns(&listener) {
-        return Err("cannot reject over TCP: this system shows no SYN, and without its sequence \
-                    number nobody believes an ICMP error; try udp_ping_server"
-            .to_string());
-    }
-    cli::stop_on_ctrl_c()?;
     output::for_ever(NAME, Some("clients are answered"));
-
-    let ledger = Ledger::new(address, &plan, args.json, args.quiet);
-    ledger.listening(&what_else(args));
     let server = Arc::new(Server {
-        plan,
+        rejecter: rejecter(&args.reject, &listener, address)?,
         trickle: args.trickle.map(NonZeroUsize::get),
         idle_timeout: args.idle_timeout,
-        // A thread of its own may wait for its client as long as it likes: it
-        // ends with the process. The main thread has to look up for Ctrl-C.
-        patience: if args.one_at_a_time { LOOK_UP } else { args.idle_timeout },
-        rejecter,
-        ledger,
+        ledger: Ledger::new(address, &plan, args.json, args.quiet),
+        plan,
     });
+    let at_the_end = Arc::clone(&server);
+    cli::end_on_ctrl_c(move || at_the_end.ledger.close())?;
+    server.ledger.listening(&what_else(args));
 
-    while !cli::stopping() {
+    let places = Places::new(args.max_clients.get());
+    loop {
+        // Blocks until a client is connected, and returns a socket for this client alone.
         let (stream, client) = match listener.accept() {
             Ok(accepted) => accepted,
-            Err(why) => match why.kind() {
-                ErrorKind::WouldBlock => {
-                    sys::wait_for_client(&listener, LOOK_UP);
-                    continue;
-                }
-                // Ctrl-C, or a client that was gone before its turn came.
-                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => continue,
-                _ => {
-                    output::complain(NAME, &format!("cannot accept: {}; trying on", cause(&why)));
-                    thread::sleep(LOOK_UP);
-                    continue;
-                }
-            },
+            Err(why) => {
+                cannot_accept(&why);
+                continue;
+            }
         };
-        let (number, room) = server.ledger.accepted(args.max_clients);
+        let number = server.ledger.accepted();
         let connection = Connection { stream, client, number };
 
-        if !room {
+        let Some(place) = places.take() else {
             hang_up(&connection.stream);
-            server.ledger.ended(&connection.client, number, &End::TurnedAway(args.max_clients));
-        } else if args.one_at_a_time {
+            server.ledger.ended(&client, number, &End::TurnedAway(args.max_clients));
+            continue;
+        };
+        server.ledger.opened();
+        if args.one_at_a_time {
             server.serve(connection);
-        } else {
-            let own = Arc::clone(&server);
-            let thread = thread::Builder::new().stack_size(STACK);
-            if let Err(why) = thread.spawn(move || own.serve(connection)) {
-                // The connection went into the thread that never was, and is closed.
-                server.ledger.ended(&client, number, &End::NoThread(cause(&why)));
-            }
+            continue;
+        }
+        let own = Arc::clone(&server);
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
+            own.serve(connection);
+            drop(place);
+        });
+        if let Err(why) = thread {
+            // The connection went into the thread that never was, and is closed.
+            server.ledger.ended(&client, number, &End::NoThread(cause(&why)));
         }
     }
-
-    server.ledger.close();
-    Ok(Exit::Ok)
 }
 
 /// A client's own socket; the listening one goes on listening.
@@ -162,7 +145,6 @@ struct Server {
     plan: Impairment,
     trickle: Option<usize>,
     idle_timeout: Duration,
-    patience: Duration,
     rejecter: Option<Rejecter>,
     ledger: Ledger,
 }
@@ -183,12 +165,8 @@ impl Server {
 
     fn converse(&self, connection: &mut Connection) -> io::Result<End> {
         let Connection { stream, client, number } = connection;
-        if !cfg!(target_os = "linux") {
-            // Elsewhere the new socket does not block either, like its listener.
-            stream.set_nonblocking(false)?;
-        }
-        stream.set_read_timeout(Some(self.patience))?;
-        stream.set_write_timeout(Some(self.patience))?;
+        stream.set_read_timeout(Some(self.idle_timeout))?;
+        stream.set_write_timeout(Some(self.idle_timeout))?;
         if self.trickle.is_some() {
             // Without it, the kernel gathers small pieces into larger segments.
             stream.set_nodelay(true)?;
@@ -198,56 +176,46 @@ impl Server {
         let mut fates = self.plan.fates(*number);
         let initial = self.rejecter.as_ref().and_then(|_| reject::initial_sequence(stream));
         let mut buffer = [0; BUFFER];
-        let mut heard = Instant::now();
 
         loop {
+            // A stream has no messages: what one read returns is taken for one,
+            // be it half a message, or two of them.
             let length = match stream.read(&mut buffer) {
                 Ok(0) => return Ok(End::ByClient { messages: fates.requests() }),
                 Ok(length) => length,
-                Err(why) if is_no_event(&why) => {
-                    if cli::stopping() {
-                        return Ok(End::Stopped);
-                    }
-                    if heard.elapsed() + TICK >= self.idle_timeout {
-                        return Ok(End::Idle(self.idle_timeout));
-                    }
-                    continue;
-                }
+                Err(why) if why.kind() == ErrorKind::Interrupted => continue,
+                Err(why) if is_timeout(&why) => return Ok(End::Idle(self.idle_timeout)),
                 Err(why) => return Err(why),
             };
-            heard = Instant::now();
-            // A stream has no messages: what one read returns is taken for one,
-            // be it half a message, or two of them.
             let request = &buffer[..length];
 
             let fate = self.plan.next_fate(&mut fates);
             self.ledger.received();
+            let message =
+                Message { client: *client, connection: *number, number: fates.requests() };
             let (reply, last) = match fate {
                 Fate::Dropped => (LOST.to_vec(), true),
                 Fate::Rejected { draw } => {
                     let Some(rejecter) = &self.rejecter else { continue };
                     let problem = rejecter.problem(*client, draw);
-                    let message = fates.requests();
-                    self.ledger.answered(client, *number, message, request, &fate, Some(problem));
+                    self.ledger.answered(&message, request, &fate, Some(problem));
                     if !rejecter.segment(problem, *client, stream, initial) {
-                        self.ledger.failed(&fate);
+                        self.ledger.failed(&message, &fate, "no ICMP error could be sent");
                     }
                     continue;
                 }
                 Fate::Replied(treatment) => {
                     let mut reply = request.to_vec();
                     tcp_ping::reply_to(&mut reply);
-                    if !pause(treatment.delay) {
-                        return Ok(End::Stopped);
-                    }
+                    thread::sleep(treatment.delay);
                     (reply, false)
                 }
             };
             // Told before it is sent: the client's next message may come in on
             // another thread, whose line must not stand before this one.
-            self.ledger.answered(client, *number, fates.requests(), request, &fate, None);
+            self.ledger.answered(&message, request, &fate, None);
             if let Err(why) = self.send(stream, &reply) {
-                self.ledger.failed(&fate);
+                self.ledger.failed(&message, &fate, &cause(&why));
                 return Err(why);
             }
             if last {
@@ -256,60 +224,52 @@ impl Server {
         }
     }
 
+    /// Writes a reply, at once or piece by piece.
     fn send(&self, stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
-        let Some(size) = self.trickle else { return self.write_all(stream, reply) };
+        // Blocks while the client takes nothing and its buffers are full.
+        let Some(size) = self.trickle else { return stream.write_all(reply) };
         for piece in reply.chunks(size) {
-            if !pause(DRIP) {
-                return Err(ErrorKind::Interrupted.into());
-            }
-            self.write_all(stream, piece)?;
-        }
-        Ok(())
-    }
-
-    /// Writes everything, however little the client takes at a time; but it has
-    /// to take it within the idle timeout.
-    fn write_all(&self, stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-        let began = Instant::now();
-        while !bytes.is_empty() {
-            match stream.write(bytes) {
-                Ok(written) => bytes = &bytes[written..],
-                Err(why) if is_no_event(&why) => {
-                    if cli::stopping() || began.elapsed() + TICK >= self.idle_timeout {
-                        return Err(ErrorKind::TimedOut.into());
-                    }
-                }
-                Err(why) => return Err(why),
-            }
+            thread::sleep(DRIP);
+            stream.write_all(piece)?;
         }
         Ok(())
     }
 }
 
-/// Whether a read or write came back with nothing: its timeout, or a signal.
-fn is_no_event(why: &io::Error) -> bool {
+/// Whether a read or write came back because its timeout was over.
+fn is_timeout(why: &io::Error) -> bool {
     // Windows says TimedOut where Unix says WouldBlock.
-    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+    matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Tells why no client was accepted, and waits a moment where the next would
+/// fail as well.
+fn cannot_accept(why: &io::Error) {
+    // A signal, or a client that was gone before its turn came.
+    if !matches!(why.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) {
+        output::complain(NAME, &format!("cannot accept: {}; retrying", cause(why)));
+        thread::sleep(LOOK_UP);
+    }
+}
+
+/// What sends ICMP errors to the clients of this listener, if the flags ask for it.
+fn rejecter(
+    args: &RejectArgs,
+    listener: &TcpListener,
+    address: SocketAddr,
+) -> Result<Option<Rejecter>, String> {
+    let rejecter = Rejecter::if_asked(args, address)?;
+    if rejecter.is_some() && !sys::keep_syns(listener) {
+        return Err("cannot reject over TCP: this system shows no SYN, and without its sequence \
+                    number nobody believes an ICMP error; try udp_ping_server"
+            .to_string());
+    }
+    Ok(rejecter)
 }
 
 /// Tells the client that nothing more will come. If it is gone already, so be it.
 fn hang_up(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
-}
-
-/// Sleeps; false if Ctrl-C came before the time was over.
-fn pause(time: Duration) -> bool {
-    let until = Instant::now() + time;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
-        }
-        if cli::stopping() {
-            return false;
-        }
-        thread::sleep(left.min(LOOK_UP));
-    }
 }
 
 /// The damage that makes sense in a stream: a byte too many, too few or spoilt
