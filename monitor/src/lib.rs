@@ -61,6 +61,7 @@ pub mod table;
 pub mod talk;
 pub mod tell;
 pub mod tls;
+pub mod token;
 pub mod transport;
 pub mod uptime;
 pub mod verdict;

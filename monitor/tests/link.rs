@@ -18,8 +18,9 @@ use monitor::manager::notices::{self, Inbox};
 use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
-use monitor::proof::{self, Handshake, Role, Token};
+use monitor::proof::{self, Handshake, Role};
 use monitor::protocol::{Auth, Config, ConfigAck, Hello, Message, Report, TaskAck, VERSION};
+use monitor::token::Token;
 use socklab::endpoint::Endpoint;
 
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::allow::{Allowed, permit};
 use crate::check::Check;
 use crate::config::typed;
-use crate::protocol::{Config, ConfigAck, MOST_TASKS, Task, TaskAck};
+use crate::protocol::{Config, ConfigAck, MOST_TASKS, Message, Task, TaskAck};
 use crate::service::{Service, Settings};
 
 /// No task is run more often.
@@ -19,6 +19,10 @@ pub const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// One agent runs no more checks a second than this, all in all.
 const MOST_A_SECOND: f64 = 200.0;
+
+/// A reason has so many characters at most; where there are too many refusals
+/// for that, fewer.
+const REASONS: [usize; 4] = [200, 80, 30, 0];
 
 /// A task that was taken on.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +57,24 @@ pub fn judge(config: &Config, allowed: &[Allowed]) -> (Vec<Accepted>, ConfigAck)
         let accepted = reason.is_none();
         answers.push(TaskAck { task: task.task.clone(), accepted, reason });
     }
-    (accepted, ConfigAck { rev: config.rev, tasks: answers })
+    (accepted, fitting(ConfigAck { rev: config.rev, tasks: answers }))
+}
+
+/// Shortens the reasons until the answer fits into one message. Without any it
+/// does: a configuration that came in one says more of each task.
+fn fitting(mut ack: ConfigAck) -> ConfigAck {
+    for longest in REASONS {
+        for task in &mut ack.tasks {
+            task.reason = task.reason.take().filter(|_| longest > 0);
+            if let Some(reason) = &mut task.reason {
+                *reason = reason.chars().take(longest).collect();
+            }
+        }
+        if Message::ConfigAck(ack.clone()).line().is_ok() {
+            break;
+        }
+    }
+    ack
 }
 
 fn service(task: &Task, allowed: &[Allowed]) -> Result<Service, String> {
@@ -178,5 +199,25 @@ mod tests {
         assert_eq!(judge(&Config { rev: 1, tasks }, &[]).0.len(), MOST_TASKS);
         let twins = vec![task("1", "tcp 127.0.0.1 80", 1000), task("1", "tcp 127.0.0.1 81", 1000)];
         assert_eq!(judge(&Config { rev: 1, tasks: twins }, &[]).0.len(), 1);
+    }
+
+    #[test]
+    fn hundreds_of_refusals_fit_into_one_message() {
+        for (tasks, check) in [
+            (400, "https https://127.0.0.1/ ca_file=/etc/some/where/far/away/ca.pem".to_string()),
+            (500, format!("tcp 127.0.0.1 80 {}", "oops".repeat(5))),
+            (500, "\u{1}".repeat(12)),
+            (60, format!("http http://{}.test/", "x".repeat(900))),
+        ] {
+            let tasks = (0..tasks).map(|n| task(&n.to_string(), &check, 60_000)).collect();
+            let config = Config { rev: 1, tasks };
+            assert!(Message::Config(config.clone()).line().is_ok(), "{check}");
+            let allowed = ["10.0.0.0/8".parse().unwrap()];
+            let (accepted, ack) = judge(&config, &allowed);
+            assert_eq!((accepted.len(), ack.tasks.len()), (0, config.tasks.len()));
+            assert!(Message::ConfigAck(ack.clone()).line().is_ok(), "{check}");
+            let reason = ack.tasks[0].reason.as_deref().unwrap();
+            assert!((30..=200).contains(&reason.chars().count()), "{reason}");
+        }
     }
 }

@@ -17,11 +17,12 @@ use super::backoff::Backoff;
 use super::spool::Item;
 use super::storage::Storage;
 use crate::guard::lock;
-use crate::proof::{self, Handshake, Role, Token};
+use crate::proof::{self, Handshake, Role};
 use crate::protocol::{
     Auth, Config, ConfigAck, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
 };
 use crate::talk::{Heard, Talk};
+use crate::token::Token;
 use crate::transport::Transport;
 
 /// How long a connection and its handshake may take.

@@ -15,8 +15,8 @@ use super::notices::Notices;
 use super::results::{Entry, Outcome, Results, Stored};
 use super::tell::Notice;
 use crate::guard::lock;
-use crate::proof::Token;
 use crate::protocol::{Ack, Config, ConfigAck, Hello, Report, Welcome};
+use crate::token::Token;
 
 /// A clock that is wrong by more than this is told.
 const SKEW: f64 = 5.0;

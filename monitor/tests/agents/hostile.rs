@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
-use monitor::proof::{self, Handshake, Role, Token};
+use monitor::proof::{self, Handshake, Role};
 use monitor::protocol::{Auth, Challenge, Hello, Message, VERSION};
+use monitor::token::Token;
 use socklab::sys;
 
 use crate::common::{DEADLINE, skip};

@@ -37,6 +37,50 @@ fn what_cannot_be_is_told_in_one_line() {
 }
 
 #[test]
+fn a_manager_keeps_what_it_confirms_unless_it_is_told_not_to() {
+    let folder = tempfile::tempdir().unwrap();
+    for (options, kept) in [(&[][..], true), (&["--results", "none"][..], false)] {
+        let path = folder.path().join(if kept { "with" } else { "without" });
+        fs::create_dir(&path).unwrap();
+        let data = path.join("data.json");
+        let mut args = vec!["--bind", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        args.extend(options);
+        let mut manager = Process::start("monitor_manager", folder.path(), &args);
+        let said = manager.line_with("listening on").unwrap();
+        assert_eq!(said.contains("results in memory alone"), !kept, "{said}");
+        let address = said.split_whitespace().find_map(|word| word.strip_suffix(','));
+        let state = path.join("agent.json");
+        let args = ["--manager", address.unwrap(), "--state", state.to_str().unwrap()];
+        assert!(manager.type_line("addconf 1 tcp 127.0.0.1 1 1"));
+        let _agent = Process::start("monitor_agent", &path, &args);
+        manager.line_with("tcp 127.0.0.1 1  connection refused").unwrap();
+        manager.kill();
+        assert_eq!(path.join("results").exists(), kept);
+    }
+}
+
+#[test]
+fn a_new_token_is_made_and_one_that_was_thought_up_gets_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let mut maker = Process::start("monitor_manager", path, &["--new-token", "token"]);
+    maker.line_with("a new token is in token").unwrap();
+    let said = refused("monitor_manager", path, &["--new-token", "token"]);
+    assert!(said.contains("is there already"), "{said}");
+    fs::write(path.join("word"), "a passphrase of my own\n").unwrap();
+    for (token, warned) in [("word", true), ("token", false)] {
+        let args = ["--bind", "127.0.0.1:0", "--token-file", token];
+        let mut manager = Process::start("monitor_manager", path, &args);
+        assert!(manager.type_line("exit"));
+        let mut told = false;
+        while let Some(line) = manager.line_with("") {
+            told |= line.contains("looks thought up");
+        }
+        assert_eq!(told, warned, "{token}");
+    }
+}
+
+#[test]
 fn two_programs_do_not_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

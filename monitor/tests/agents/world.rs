@@ -150,7 +150,7 @@ impl Manager {
         let mut args = vec!["--bind", &bind, "--data", "data.json", "--results", "results"];
         args.extend(self.options.iter().map(String::as_str));
         let mut process = Process::start("monitor_manager", &self.folder, &args);
-        let line = process.line_with("monitor_manager: ").expect("it says something");
+        let line = process.line_with("listening on").expect("it listens");
         let address =
             line.split_whitespace().find_map(|word| word.trim_end_matches(',').parse().ok());
         self.address = address.unwrap_or_else(|| panic!("no address in {line:?}"));

@@ -1,0 +1,70 @@
+//! What is typed: at a prompt, or as lines of stdin.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use monitor::config::typed;
+use monitor::manager::console::{self, Reply};
+use monitor::manager::service::Manager;
+use monitor::printer::Printer;
+use monitor::prompt::Prompt;
+
+use crate::{Args, NAME};
+
+const PROMPT: &str = "manager> ";
+
+/// A prompt, where a person sits at a terminal that can show one.
+pub fn prompt(args: &Args, manager: &Arc<Manager>) -> Option<(Prompt, monitor::printer::AtPrompt)> {
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if args.json || !person {
+        return None;
+    }
+    let manager = Arc::clone(manager);
+    let complete = move |line: &str| {
+        let begun = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        (begun, console::complete(&manager, line))
+    };
+    Prompt::new(PROMPT, Box::new(complete)).ok()
+}
+
+/// Executes commands, from the prompt or, where there is none, from the lines
+/// of stdin, until one of them is to end.
+pub fn read_commands(
+    prompt: Option<Prompt>,
+    manager: &Manager,
+    printer: &Printer,
+    ended: &Sender<()>,
+) {
+    let at_prompt = prompt.is_some();
+    let lines: Box<dyn Iterator<Item = String>> = match prompt {
+        Some(mut prompt) => Box::new(std::iter::from_fn(move || prompt.read())),
+        None => Box::new(io::stdin().lock().lines().map_while(Result::ok)),
+    };
+    for line in lines {
+        match console::execute(manager, understand, &line) {
+            Reply::Lines(lines) if lines.is_empty() => {}
+            Reply::Lines(lines) => printer.line(lines.join("\n")),
+            Reply::Wrong(why) => printer.complain(NAME, why),
+            Reply::Exit => {
+                let _ = ended.send(());
+                return;
+            }
+        }
+        // The reply stands before the next prompt.
+        printer.flush();
+    }
+    // Ctrl-C or Ctrl-D at the prompt; the end of a pipe means nothing.
+    if at_prompt {
+        let _ = ended.send(());
+    }
+}
+
+/// A check as it is typed for the monitor, and its interval.
+fn understand(typed: &str) -> Result<(String, Option<Duration>), String> {
+    let typed = typed::parse(typed)?;
+    let interval = typed.interval();
+    let service = typed.service(&Default::default())?;
+    Ok((service.check.to_string(), interval))
+}

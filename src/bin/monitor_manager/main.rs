@@ -1,0 +1,207 @@
+//! The management service: says what is to be watched and by whom, and keeps what the agents report.
+//!
+//! ```text
+//! cargo run -q --bin monitor_manager
+//! cargo run -q --bin monitor_manager -- --results results --token-file token
+//! ```
+//!
+//! You get a prompt, and above it the results as they come, and a marked line
+//! when an agent comes, goes, or is out of order. What is entered is kept in
+//! data.json, and reaches a connected agent at once. Sheet:
+//! labs/09-manager-and-agents.md.
+//!
+//! New here: state that survives. A change is on disk before it is confirmed,
+//! and a file is replaced whole or not at all.
+
+mod commands;
+mod teller;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+
+use clap::Parser;
+use commands::{prompt, read_commands};
+use monitor::manager::data::Data;
+use monitor::manager::results::Results;
+use monitor::manager::service::Manager;
+use monitor::manager::{listener, metrics, notices};
+use monitor::printer::Printer;
+use monitor::token::Token;
+use monitor::{atomic, scrape, tls};
+use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::output::{self, Painter};
+use socklab::sys::{self, TerminalMode};
+use teller::{Teller, start};
+
+const NAME: &str = "monitor_manager";
+
+/// Hand monitoring tasks to agents, and keep their results
+#[derive(Parser)]
+#[command(version, name = NAME)]
+struct Args {
+    /// Listen on this address; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:54321")]
+    bind: Endpoint,
+    /// Keep the configuration in this file
+    #[arg(long, value_name = "FILE", default_value = "data.json")]
+    data: PathBuf,
+    /// Keep the results in this folder, a file a day (of UTC); `none` keeps them in memory alone
+    /// [default: `results` beside the file of --data]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Show the latest results to Prometheus, for example at 127.0.0.1:9465
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<Endpoint>,
+    /// Let in only agents that know what is in this file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Draw a token at random, write it into this new file, and end
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    new_token: Option<PathBuf>,
+    /// Speak TLS, with this certificate
+    #[arg(long, value_name = "CERTIFICATE.pem", requires = "tls_key")]
+    tls: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "KEY.pem", requires = "tls")]
+    tls_key: Option<PathBuf>,
+    /// Show anomalies, and not every result
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+impl Args {
+    /// Where results are kept, if they are.
+    fn results(&self) -> Option<PathBuf> {
+        match &self.results {
+            Some(none) if none.as_os_str() == "none" => None,
+            Some(folder) => Some(folder.clone()),
+            None => Some(self.data.with_file_name("results")),
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    if let Some(path) = &args.new_token {
+        return new_token(path);
+    }
+    let address = args.bind.resolve(54321, Family::Any)?;
+    let token = token(args, address)?;
+    let token_warning = token.as_ref().and_then(Token::warning);
+    let tls = match (&args.tls, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::server(certificate, key)?),
+        _ => None,
+    };
+    // Lock first, bind second, mend files last: whoever cannot run must not
+    // touch what belongs to one that does.
+    let _lock = atomic::lock(&args.data)?;
+    let folder = args.results();
+    let _folder = folder.as_deref().map(atomic::lock_folder).transpose()?;
+    let data = Data::load(&args.data)?;
+    let listener = listen(address)?;
+    let address =
+        listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
+    let scraped = args.metrics.as_ref().map(|page| scrape::listen(page, 9465)).transpose()?;
+    let (results, notes) = Results::open(folder.as_deref())?;
+    cli::stop_on_ctrl_c()?;
+
+    let (notices, inbox) = notices::queue();
+    let manager = Manager::new(data, args.data.clone(), results, token, notices);
+    let manager = Arc::new(manager);
+    output::for_ever(NAME, Some("agents are served"));
+    let terminal = TerminalMode::keep();
+    let (prompt, at_prompt) = match prompt(args, &manager) {
+        Some((prompt, at_prompt)) => (Some(prompt), Some(at_prompt)),
+        None => (None, None),
+    };
+    let printer = Printer::start(NAME, at_prompt).map_err(|why| no_thread(&why))?;
+    printer.line(start(args, address, scraped.as_ref()));
+    notes.into_iter().for_each(|note| printer.complain(NAME, note));
+    let warning = token_warning.map(str::to_string);
+    let warnings = warning.into_iter().chain(scraped.as_ref().and_then(scrape::warning));
+    warnings.into_iter().for_each(|warning| printer.complain(NAME, warning));
+
+    if let Some(scraped) = scraped {
+        let manager = Arc::clone(&manager);
+        let page = move || Some(metrics::page(&manager));
+        scrape::serve(scraped, page).map_err(|why| no_thread(&why))?;
+    }
+    let teller = Teller { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
+    let telling = (Arc::clone(&manager), printer.clone());
+    spawn("notices", move || teller.tell_all(&telling.0, &inbox, &telling.1))?;
+    let (ended, end) = mpsc::channel();
+    let commands = (Arc::clone(&manager), printer.clone());
+    spawn("console", move || read_commands(prompt, &commands.0, &commands.1, &ended))?;
+    let doors = Arc::clone(&manager);
+    spawn("accept", move || listener::accept(NAME, &listener, &doors, tls.as_ref()))?;
+
+    wait_for_the_end(&end);
+    if let Some(terminal) = terminal {
+        terminal.put_back();
+    }
+    printer.flush();
+    Ok(Exit::Ok)
+}
+
+/// The token, without which nobody else's machine may reach the manager.
+fn token(args: &Args, address: SocketAddr) -> Result<Option<Token>, String> {
+    let token = args.token_file.as_deref().map(Token::read).transpose()?;
+    if token.is_none() && !address.ip().is_loopback() {
+        return Err(format!(
+            "cannot listen on {address} without a token: anybody could pass for an agent there; \
+             make one (monitor_manager --new-token token) and give --token-file token, here and \
+             to every agent"
+        ));
+    }
+    Ok(token)
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    // Each connection is an open file.
+    sys::allow_many_files();
+    let listener = TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))?;
+    // accept must not block: the end is to be seen while nobody comes.
+    listener.set_nonblocking(true).map_err(|why| format!("cannot stop it blocking: {why}"))?;
+    Ok(listener)
+}
+
+/// Until Ctrl-C, or `exit`. The end of a pipe of commands ends nothing.
+fn wait_for_the_end(end: &Receiver<()>) {
+    while !cli::stopping() {
+        match end.recv_timeout(LOOK_UP) {
+            Ok(()) => return,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(LOOK_UP),
+        }
+    }
+}
+
+fn new_token(path: &Path) -> Result<Exit, String> {
+    Token::make(path)?;
+    let shown = path.display();
+    output::line(&format!(
+        "{NAME}: a new token is in {shown}; give --token-file {shown} here and to every agent"
+    ));
+    Ok(Exit::Ok)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = thread::Builder::new().name(name.to_string());
+    thread.spawn(work).map(drop).map_err(|why| no_thread(&why))
+}
+
+fn no_thread(why: &io::Error) -> String {
+    format!("cannot start a thread: {}", cause(why))
+}
