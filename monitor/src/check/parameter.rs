@@ -8,6 +8,7 @@ use std::time::Duration;
 use socklab::cli::show_duration;
 use socklab::endpoint::Endpoint;
 
+use super::resolve;
 use super::value::Value;
 
 /// One parameter of a check of type `T`.
@@ -63,6 +64,7 @@ pub fn set_host(host: &mut String, port: &mut Option<u16>, value: &Value) -> Res
     if endpoint.port == Some(0) {
         return Err("cannot have port 0: no server has it".to_string());
     }
+    resolve::ascii(&endpoint.host)?;
     *host = endpoint.host;
     if endpoint.port.is_some() {
         *port = endpoint.port;

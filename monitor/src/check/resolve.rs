@@ -6,6 +6,7 @@
 //! that want the same name at the same time wait for one lookup. A thread with
 //! nothing to do for ten seconds ends.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -14,6 +15,7 @@ use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use idna::AsciiDenyList;
 use socklab::cli::show_duration;
 
 use crate::outcome::{Deadline, Outcome};
@@ -37,11 +39,12 @@ static RESOLVER: LazyLock<Resolver> = LazyLock::new(|| {
 /// The check's outcome: down if there is no such name; unverified if nobody
 /// answered, since that says nothing of the service.
 pub fn resolve(host: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>, Outcome> {
+    let host = ascii(host).map_err(Outcome::unverified)?;
     if let Ok(address) = host.parse::<IpAddr>() {
         // ::ffff:192.0.2.1 is an IPv4 address in IPv6's clothes.
         return Ok(vec![SocketAddr::new(address.to_canonical(), port)]);
     }
-    let mut addresses = RESOLVER.look_up(host, deadline).map_err(|why| why.outcome(host))?;
+    let mut addresses = RESOLVER.look_up(&host, deadline).map_err(|why| why.outcome(&host))?;
     for address in &mut addresses {
         address.set_port(port);
     }
@@ -49,6 +52,19 @@ pub fn resolve(host: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketA
         false => Ok(addresses),
         true => Err(Outcome::down(format!("{host} has no address"))),
     }
+}
+
+/// A name as the DNS knows it: `bücher.de` is `xn--bcher-kva.de` (RFC 5890). One
+/// in ASCII is left as it is.
+///
+/// # Errors
+/// The end of a sentence: there can be no such name.
+pub fn ascii(host: &str) -> Result<Cow<'_, str>, String> {
+    if host.is_ascii() {
+        return Ok(Cow::Borrowed(host));
+    }
+    idna::domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::EMPTY)
+        .map_err(|_| format!("cannot be {host:?}, which is no international domain name"))
 }
 
 /// Why there are no addresses.
@@ -197,6 +213,14 @@ mod tests {
         assert_eq!(found, ["[::1]:80".parse().unwrap()]);
         let found = resolve("localhost", 80, &deadline).unwrap();
         assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+    }
+
+    #[test]
+    fn an_international_name_is_looked_up_in_ascii() {
+        assert_eq!(ascii("Bücher.example").unwrap(), "xn--bcher-kva.example");
+        assert_eq!(ascii("straße。de").unwrap(), "xn--strae-oqa.de");
+        assert_eq!(ascii("_dmarc.Example.").unwrap(), "_dmarc.Example.");
+        assert!(ascii("\u{200d}.de").is_err());
     }
 
     #[test]

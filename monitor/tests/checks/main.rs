@@ -141,10 +141,16 @@ fn free_tcp_port() -> u16 {
 }
 
 /// Reads a request's head.
-fn read_head(stream: &mut TcpStream) {
+fn head_of(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|length| length > 0) {
         head.push(byte[0]);
     }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Reads one, whatever stands in it.
+fn read_head(stream: &mut TcpStream) {
+    head_of(stream);
 }

@@ -17,7 +17,7 @@ use super::datagram::{Asker, Ending};
 use super::lack;
 use super::parameter::{self, Parameter};
 use super::reach::{NoAnswer, first_answer};
-use super::resolve::resolve;
+use super::resolve::{ascii, resolve};
 use super::value::Value;
 
 mod tcp;
@@ -72,7 +72,7 @@ impl Dns {
             sample: "\"google.com\"",
             set: |dns, value| {
                 let text = value.text()?;
-                text.parse::<Name>().map_err(|why| format!("is no name: {why}"))?;
+                ascii(text)?.parse::<Name>().map_err(|why| format!("is no name: {why}"))?;
                 dns.query = text.to_string();
                 Ok(())
             },
@@ -157,7 +157,7 @@ impl Dns {
             Ok(address) if self.record == RecordType::PTR => reverse(address),
             _ => self.query.clone(),
         };
-        text.parse().map_err(|why| format!("{text} is no name: {why}"))
+        ascii(&text)?.parse().map_err(|why| format!("{text} is no name: {why}"))
     }
 
     pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {

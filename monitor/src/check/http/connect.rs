@@ -2,20 +2,23 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Request, Response, Uri};
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
-use ureq::{Agent, Error};
+use ureq::{Agent, Body, Error};
 
-use super::MOST_REDIRECTS;
-use super::tls::{Certificate, Trust};
+use super::certificate::Certificate;
+use super::head::{self, Head, Progress};
+use super::target::Target;
+use super::tls::Trust;
 use crate::check::resolve::resolve;
 use crate::check::stream::Timed;
 use crate::outcome::{Deadline, Outcome};
@@ -24,6 +27,7 @@ use crate::outcome::{Deadline, Outcome};
 /// each step took. A step that was not come to has no time.
 #[derive(Debug, Default)]
 pub struct Hop {
+    /// As it is shown, without a password.
     pub url: String,
     pub address: Option<String>,
     pub name: Option<Duration>,
@@ -32,77 +36,81 @@ pub struct Hop {
     /// From the connection, or TLS, being ready to the first byte of the answer.
     pub first_byte: Option<Duration>,
     pub certificate: Option<Certificate>,
-    pub tls_version: Option<String>,
+    pub tls_version: Option<&'static str>,
+    /// What went wrong before HTTP had its turn.
+    pub failure: Option<Outcome>,
     ready: Option<Instant>,
 }
 
-/// All requests of one check.
-#[derive(Debug, Default)]
-pub struct Journey {
-    pub hops: Vec<Hop>,
-    /// What went wrong before HTTP had its turn.
-    pub failure: Option<Outcome>,
-}
-
-impl Journey {
-    fn hop(&mut self) -> &mut Hop {
-        if self.hops.is_empty() {
-            self.hops.push(Hop::default());
-        }
-        let last = self.hops.len() - 1;
-        &mut self.hops[last]
+impl Hop {
+    pub fn to(target: &Target) -> Hop {
+        Hop { url: target.shown(), ..Hop::default() }
     }
 }
 
-type Shared = Arc<Mutex<Journey>>;
+type Shared = Arc<Mutex<Hop>>;
 
-fn lock(journey: &Shared) -> MutexGuard<'_, Journey> {
-    journey.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(hop: &Shared) -> MutexGuard<'_, Hop> {
+    hop.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who makes the requests.
-pub fn agent(follow: bool, trust: Trust, deadline: Deadline, journey: &Shared) -> Agent {
-    // 4xx and 5xx are answers, and not errors. A timeout of ureq's own is not
-    // needed, as every call below ends at the deadline; it has none but this.
+/// Makes one request, and tells what became of it. The answer's body is still
+/// to be read.
+pub fn run(
+    request: Request<()>,
+    target: &Target,
+    trust: &Trust,
+    deadline: &Deadline,
+) -> (Hop, Result<Response<Body>, Error>) {
+    // 3xx, 4xx and 5xx are answers, and not errors. ureq needs no timeout of
+    // its own, as every call below ends at the deadline.
     let config = Config::builder()
         .http_status_as_error(false)
-        .max_redirects(if follow { MOST_REDIRECTS } else { 0 })
-        .max_redirects_will_error(follow)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .max_idle_connections(0)
+        .max_response_header_size(head::LONGEST)
+        .input_buffer_size(2 * head::LONGEST)
         .proxy(None)
-        .timeout_global(deadline.left())
         .user_agent(concat!("socklab-monitor/", env!("CARGO_PKG_VERSION")))
         .build();
-    let connector = Connect { trust, deadline, journey: Arc::clone(journey) };
-    Agent::with_parts(config, connector, Names { deadline, journey: Arc::clone(journey) })
+    let hop = Arc::new(Mutex::new(Hop::to(target)));
+    let names = Names { target: target.clone(), deadline: *deadline, hop: Arc::clone(&hop) };
+    let connect = Connect {
+        target: target.clone(),
+        trust: trust.clone(),
+        deadline: *deadline,
+        hop: Arc::clone(&hop),
+    };
+    let response = Agent::with_parts(config, connect, names).run(request);
+    let hop = std::mem::take(&mut *lock(&hop));
+    (hop, response)
 }
 
 /// Names are looked up as for every other check.
 #[derive(Debug)]
 struct Names {
+    target: Target,
     deadline: Deadline,
-    journey: Shared,
+    hop: Shared,
 }
 
 impl Resolver for Names {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let began = Instant::now();
-        let host = uri.host().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        lock(&self.journey).hops.push(Hop { url: uri.to_string(), ..Hop::default() });
-        let found = resolve(host, uri.port_u16().unwrap_or(default), &self.deadline);
-        let mut journey = lock(&self.journey);
-        match found {
+        // Not the URI's host, which has no zone.
+        let resolved = resolve(&self.target.host(), self.target.port(), &self.deadline);
+        let mut hop = lock(&self.hop);
+        match resolved {
             Ok(addresses) => {
-                journey.hop().name = Some(began.elapsed());
+                hop.name = Some(began.elapsed());
                 let mut found: ResolvedSocketAddrs =
                     ArrayVec::from_fn(|_| ([0, 0, 0, 0], 0).into());
                 addresses.into_iter().take(16).for_each(|address| found.push(address));
                 Ok(found)
             }
             Err(outcome) => {
-                journey.failure = Some(outcome);
+                hop.failure = Some(outcome);
                 Err(Error::HostNotFound)
             }
         }
@@ -112,9 +120,10 @@ impl Resolver for Names {
 /// Connections that end at the deadline, with TLS where it is asked for.
 #[derive(Debug)]
 struct Connect {
+    target: Target,
     trust: Trust,
     deadline: Deadline,
-    journey: Shared,
+    hop: Shared,
 }
 
 impl Connector for Connect {
@@ -125,42 +134,44 @@ impl Connector for Connect {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
-        let began = Instant::now();
-        let fail = |outcome| {
-            lock(&self.journey).failure = Some(outcome);
+        let stream = self.open(&details.addrs).map_err(|outcome| {
+            lock(&self.hop).failure = Some(outcome);
             Error::ConnectionFailed
-        };
-        let mut stream = Timed::connect(&details.addrs, &self.deadline).map_err(fail)?;
-        let connected = began.elapsed();
-        {
-            let mut journey = lock(&self.journey);
-            let hop = journey.hop();
-            hop.connect = Some(connected);
-            hop.address = stream.peer().map(|peer| peer.to_string());
-        }
-        let stream = if details.needs_tls() {
-            let began = Instant::now();
-            let host = details.uri.host().unwrap_or_default();
-            let mut tls = self.trust.connection(host, &self.deadline).map_err(fail)?;
-            let handshake = tls.complete(&mut stream);
-            let mut journey = lock(&self.journey);
-            let hop = journey.hop();
-            hop.certificate = tls.certificate();
-            let connection = handshake.and_then(|()| tls.connection()).map_err(|why| {
-                journey.failure = Some(why);
-                Error::ConnectionFailed
-            })?;
-            let hop = journey.hop();
-            hop.tls = Some(began.elapsed());
-            hop.tls_version = connection.protocol_version().map(|version| format!("{version:?}"));
-            Stream::Tls(Box::new(StreamOwned::new(connection, stream)))
-        } else {
-            Stream::Plain(stream)
-        };
-        lock(&self.journey).hop().ready = Some(Instant::now());
+        })?;
+        lock(&self.hop).ready = Some(Instant::now());
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-        Ok(Some(Connection { buffers, stream, journey: Arc::clone(&self.journey) }))
+        Ok(Some(Connection {
+            buffers,
+            stream,
+            hop: Arc::clone(&self.hop),
+            head: Some(Head::default()),
+            ahead: Vec::new(),
+        }))
+    }
+}
+
+impl Connect {
+    fn open(&self, addresses: &[SocketAddr]) -> Result<Stream, Outcome> {
+        let began = Instant::now();
+        let mut stream = Timed::connect(addresses, &self.deadline)?;
+        {
+            let mut hop = lock(&self.hop);
+            hop.connect = Some(began.elapsed());
+            hop.address = stream.peer().map(|peer| peer.to_string());
+        }
+        if !self.target.is_https() {
+            return Ok(Stream::Plain(stream));
+        }
+        let began = Instant::now();
+        let mut tls = self.trust.handshake(&self.target.name(), &self.deadline)?;
+        let complete = tls.complete(&mut stream);
+        let mut hop = lock(&self.hop);
+        hop.certificate = tls.certificate();
+        complete?;
+        hop.tls = Some(began.elapsed());
+        hop.tls_version = tls.version();
+        Ok(Stream::Tls(Box::new(StreamOwned::new(tls.into_connection(), stream))))
     }
 }
 
@@ -169,11 +180,30 @@ enum Stream {
     Tls(Box<StreamOwned<ClientConnection, Timed>>),
 }
 
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match self {
+                Stream::Plain(stream) => stream.read(buffer),
+                Stream::Tls(stream) => stream.read(buffer),
+            };
+            match read {
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
 /// A connection as ureq wants it.
 struct Connection {
     buffers: LazyBuffers,
     stream: Stream,
-    journey: Shared,
+    hop: Shared,
+    /// Until the answer's head is whole.
+    head: Option<Head>,
+    /// What came in, and ureq's buffer has no room for yet.
+    ahead: Vec<u8>,
 }
 
 impl fmt::Debug for Connection {
@@ -205,23 +235,38 @@ impl Transport for Connection {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let input = self.buffers.input_append_buf();
-        let amount = loop {
-            let read = match &mut self.stream {
-                Stream::Plain(stream) => stream.read(input),
-                Stream::Tls(stream) => stream.read(input),
-            };
-            match read {
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                read => break read.map_err(|why| with_reason(why, timeout))?,
+        while let Some(head) = &mut self.head {
+            let mut buffer = [0; 4096];
+            let amount = self.stream.read(&mut buffer).map_err(|why| with_reason(why, timeout))?;
+            let mut hop = lock(&self.hop);
+            if let (None, Some(ready), true) = (hop.first_byte, hop.ready, amount > 0) {
+                hop.first_byte = Some(ready.elapsed());
             }
-        };
-        let mut journey = lock(&self.journey);
-        let hop = journey.hop();
-        if let (None, Some(ready), true) = (hop.first_byte, hop.ready, amount > 0) {
-            hop.first_byte = Some(ready.elapsed());
+            let progress = match amount {
+                // It ends within the head, which is for ureq to object to.
+                0 => Progress::Whole(head.rest()),
+                _ => head.add(&buffer[..amount]),
+            };
+            match progress {
+                Progress::More => {}
+                Progress::TooLong => {
+                    return Err(Error::LargeResponseHeader(head::LONGEST + 1, head::LONGEST));
+                }
+                Progress::Whole(bytes) => {
+                    self.ahead = bytes;
+                    self.head = None;
+                }
+            }
         }
-        drop(journey);
+        let input = self.buffers.input_append_buf();
+        let amount = if self.ahead.is_empty() {
+            self.stream.read(input).map_err(|why| with_reason(why, timeout))?
+        } else {
+            let amount = input.len().min(self.ahead.len());
+            input[..amount].copy_from_slice(&self.ahead[..amount]);
+            self.ahead.drain(..amount);
+            amount
+        };
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }

@@ -1,28 +1,30 @@
 //! An HTTP server, with or without TLS: what it answers, how long each step
 //! takes, and for how long its certificate is good.
 //!
-//! ureq speaks HTTP. Looking up the name, connecting, and TLS are ours, in
-//! `connect.rs`: so one deadline holds for all of it, each step is timed, and
-//! the certificate is seen also where it is not accepted.
+//! ureq speaks HTTP, one request at a time. Where each goes, and with which
+//! headers, is ours (`run.rs`, `target.rs`); and so are looking up the name,
+//! connecting, and TLS (`connect.rs`, `tls.rs`): one deadline holds for all of
+//! it, each step is timed, and the certificate is seen also where it is not
+//! accepted.
 
-use std::io::{ErrorKind, Read};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use socklab::cli::show_duration;
-use socklab::endpoint::cause;
-use ureq::http::{HeaderName, HeaderValue, Method, Request, Uri};
-
-use crate::outcome::{Deadline, Outcome};
+use ureq::http::{HeaderName, HeaderValue, Method};
 
 use super::parameter::Parameter;
 use super::pattern::Pattern;
 use super::value::Value;
 
+mod certificate;
 mod connect;
+mod head;
+mod run;
 mod statuses;
+mod target;
 mod tls;
 mod verdict;
+
+use target::Target;
 
 pub use statuses::Statuses;
 pub use verdict::where_the_time_went;
@@ -44,9 +46,6 @@ pub struct Http {
 }
 
 const WARN_CERT_DAYS: u64 = 14;
-const MOST_REDIRECTS: u32 = 10;
-/// So much of a body is read, and looked through.
-const MOST_OF_A_BODY: u64 = 1 << 20;
 
 impl Http {
     pub const USAGE: &str =
@@ -198,106 +197,18 @@ impl Http {
         if !["http", "https"].contains(&scheme.as_str()) {
             return Err(format!("must begin with http:// or https://, not {scheme}://"));
         }
-        let url = format!("{scheme}://{rest}");
-        let uri: Uri = url.parse().map_err(|why| format!("is no URL: {url}: {why}"))?;
-        let host = uri.host().unwrap_or_default();
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        let authority = rest.split(['/', '?', '\\']).next().unwrap_or(rest);
+        if authority.contains('@') {
             // It would stand in every line and every log.
             return Err("must be without a name and a password; see headers".to_string());
         }
-        let port_is_right = uri.authority().is_none_or(|authority| {
-            !authority.as_str()[host.len()..].starts_with(':')
-                || authority.port_u16().is_some_and(|port| port > 0)
-        });
-        if host.is_empty() || !port_is_right {
-            return Err(format!("is no URL: {url}: its host or its port is wrong"));
+        let url = format!("{scheme}://{rest}");
+        if authority.is_empty() || url.contains(char::is_whitespace) {
+            return Err(format!("is no URL: {url}: write http://HOST/PATH, a space as %20"));
         }
+        Target::parse(&url).map_err(|why| format!("is no URL: {url}: {why}"))?;
         self.url = url;
         Ok(())
-    }
-
-    pub fn run(&self, deadline: &Deadline) -> Outcome {
-        let tls = match tls::Trust::new(self.ca_file.as_deref(), self.verify) {
-            Ok(tls) => tls,
-            Err(outcome) => return outcome,
-        };
-        let journey = Arc::new(Mutex::new(connect::Journey::default()));
-        let agent = connect::agent(self.follow_redirects, tls, *deadline, &journey);
-        let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let request = match request.body(()) {
-            Ok(request) => request,
-            Err(why) => return Outcome::unverified(format!("no such request can be made: {why}")),
-        };
-        let answer = agent.run(request).map(|mut response| {
-            let head_came = Instant::now();
-            let (body, read) = self.read_body(response.body_mut().as_reader());
-            Answer {
-                status: response.status().as_u16(),
-                location: response
-                    .headers()
-                    .get("location")
-                    .and_then(|value| value.to_str().ok())
-                    .map(str::to_string),
-                body,
-                broke_off: read.err().map(|why| broken_off(&why, deadline)),
-                transfer: head_came.elapsed(),
-            }
-        });
-        let journey = std::mem::take(&mut *journey.lock().unwrap_or_else(PoisonError::into_inner));
-        self.judge(answer, journey, deadline)
-    }
-
-    /// The body's beginning, and how the reading ended. It is read on only as
-    /// long as the rest matters.
-    fn read_body(&self, body: impl Read) -> (Vec<u8>, std::io::Result<()>) {
-        let mut body = body.take(MOST_OF_A_BODY);
-        let mut bytes = Vec::new();
-        let mut buffer = [0; 16_384];
-        loop {
-            match body.read(&mut buffer) {
-                Ok(0) => return (bytes, Ok(())),
-                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                Err(why) => return (bytes, Err(why)),
-            }
-            // A regular expression may say something of the end.
-            if let Some(text @ Pattern::Text(_)) = &self.expect_body
-                && text.is_in(&bytes)
-            {
-                return (bytes, Ok(()));
-            }
-        }
-    }
-}
-
-/// What came back.
-struct Answer {
-    status: u16,
-    location: Option<String>,
-    body: Vec<u8>,
-    /// Why the body is not whole.
-    broke_off: Option<String>,
-    /// From the end of the head to that of the body.
-    transfer: Duration,
-}
-
-fn broken_off(why: &std::io::Error, deadline: &Deadline) -> String {
-    let within = show_duration(deadline.timeout);
-    match why.kind() {
-        ErrorKind::UnexpectedEof => "the connection was closed".to_string(),
-        ErrorKind::TimedOut => format!("it did not end within {within}"),
-        _ if why.get_ref().is_some_and(|inner| {
-            inner
-                .downcast_ref::<ureq::Error>()
-                .is_some_and(|why| matches!(why, ureq::Error::Timeout(_)))
-        }) =>
-        {
-            format!("it did not end within {within}")
-        }
-        _ => cause(why),
     }
 }
 
@@ -356,5 +267,9 @@ mod tests {
         {
             assert!(url("http", wrong).is_err(), "{wrong}");
         }
+        for secret in ["a:secret@x", "http://a:secret@x:99999", "a:secret@[::1"] {
+            assert!(!url("http", secret).unwrap_err().contains("secret"));
+        }
+        assert!(url("http", "[fe80::1%25eth0]/").is_ok() && url("http", "b\u{fc}cher.de").is_ok());
     }
 }

@@ -2,15 +2,12 @@
 
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use socklab::cli::show_duration;
-use socklab::endpoint::cause;
 use socklab::output::printable;
-use ureq::Error;
 
-use super::connect::{Hop, Journey};
-use super::tls::Certificate;
-use super::{Answer, Http, MOST_REDIRECTS, shown};
+use super::certificate::{Certificate, INTERMEDIATE, day};
+use super::connect::Hop;
+use super::run::Answer;
+use super::{Http, shown};
 use crate::outcome::{Deadline, Outcome};
 
 const DAY: i64 = 24 * 3600;
@@ -18,24 +15,21 @@ const DAY: i64 = 24 * 3600;
 impl Http {
     pub(super) fn judge(
         &self,
-        answer: Result<Answer, Error>,
-        journey: Journey,
+        answer: Result<Answer, Outcome>,
+        hops: &[Hop],
         deadline: &Deadline,
     ) -> Outcome {
         let took = deadline.began.elapsed();
-        let Journey { hops, failure } = journey;
-        let mut outcome = match (&answer, failure) {
-            (Ok(answer), _) => self.judge_answer(answer),
-            (Err(_), Some(failure)) => failure,
-            (Err(why), None) => self.no_answer(why, hops.last(), deadline),
-        };
-        if let Ok(answer) = &answer {
-            outcome = outcome
+        let answered = answer.is_ok();
+        let mut outcome = match answer {
+            Ok(answer) => self
+                .judge_answer(&answer)
                 .after(took)
                 .with("status", answer.status)
                 .with("body_bytes", answer.body.len())
-                .with("transfer_seconds", answer.transfer.as_secs_f64());
-        }
+                .with("transfer_seconds", answer.transfer.as_secs_f64()),
+            Err(outcome) => outcome,
+        };
         outcome = outcome.with("redirects", hops.len().saturating_sub(1));
         let Some(last) = hops.last() else { return outcome };
         let seconds = |step: Option<std::time::Duration>| step.map(|time| time.as_secs_f64());
@@ -46,8 +40,9 @@ impl Http {
             .with("connect_seconds", seconds(last.connect))
             .with("tls_seconds", seconds(last.tls))
             .with("first_byte_seconds", seconds(last.first_byte));
-        if answer.is_ok() && last.url.starts_with("http:") && self.scheme() == "https" {
-            outcome = worse(outcome, format!("a redirect leads away from TLS, to {}", last.url));
+        let plain = hops.iter().find(|hop| hop.url.starts_with("http:"));
+        if let (true, Some(plain), "https") = (answered, plain, self.scheme()) {
+            outcome = worse(outcome, format!("a redirect leads away from TLS, to {}", plain.url));
         }
         // Of several, the one with a fault, or else the one that ends first.
         let all = hops.iter().filter_map(|hop| Some((hop, hop.certificate.as_ref()?)));
@@ -62,16 +57,17 @@ impl Http {
     }
 
     fn judge_answer(&self, answer: &Answer) -> Outcome {
-        let Answer { status, location, body, broke_off, .. } = answer;
+        let Answer { status, body, broke_off, .. } = answer;
         if !self.expect_status.contains(*status) {
-            let to = location
-                .as_ref()
-                .map(|to| format!(", a redirect to {}", printable(to.as_bytes(), 80)));
-            return Outcome::down(format!(
-                "status {status}{}, where {} was expected",
-                to.unwrap_or_default(),
-                self.expect_status
-            ));
+            let to = match answer.leads_to() {
+                Some(Ok(target)) => {
+                    format!(", a redirect to {}", printable(target.shown().as_bytes(), 80))
+                }
+                Some(Err(_)) => ", a redirect that leads nowhere".to_string(),
+                None => String::new(),
+            };
+            let expected = &self.expect_status;
+            return Outcome::down(format!("status {status}{to}, where {expected} was expected"));
         }
         let expected = self.expect_body.as_ref();
         if expected.is_some_and(|pattern| pattern.is_in(body)) {
@@ -91,27 +87,6 @@ impl Http {
         }
     }
 
-    /// Why there is no answer, where connection and TLS were all right.
-    fn no_answer(&self, why: &Error, last: Option<&Hop>, deadline: &Deadline) -> Outcome {
-        let within = show_duration(deadline.timeout);
-        Outcome::down(match why {
-            Error::Timeout(_) if last.is_some_and(|hop| hop.first_byte.is_some()) => {
-                format!("connected, but the answer's head was not complete within {within}")
-            }
-            Error::Timeout(_) => format!("connected, but no answer within {within}"),
-            Error::TooManyRedirects => format!("more than {MOST_REDIRECTS} redirects"),
-            Error::Io(why) if why.kind() == std::io::ErrorKind::UnexpectedEof => {
-                "connected, but the connection was closed without an answer".to_string()
-            }
-            Error::Io(why) => format!("connected, but {}", cause(why)),
-            Error::Protocol(why) => format!("connected, but the answer is no HTTP: {why}"),
-            Error::Http(why) => format!("connected, but the answer is no HTTP: {why}"),
-            Error::LargeResponseHeader(..) => "the answer's head is too large".to_string(),
-            Error::BadUri(why) => format!("a redirect leads nowhere: {why}"),
-            other => other.to_string(),
-        })
-    }
-
     fn judge_certificate(
         &self,
         outcome: Outcome,
@@ -122,18 +97,17 @@ impl Http {
         let now =
             now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         let days = (certificate.expires - now).div_euclid(DAY);
-        let day = Timestamp::from_second(certificate.expires)
-            .map_or("?".to_string(), |time| time.strftime("%Y-%m-%d").to_string());
+        let end = day(certificate.expires);
         let expiry = match days {
-            ..0 => format!("it expired on {day}"),
-            0 => format!("it expires on {day}, within a day"),
-            1 => format!("it expires on {day}, in 1 day"),
-            _ => format!("it expires on {day}, in {days} days"),
+            ..0 => format!("it expired on {end}"),
+            0 => format!("it expires on {end}, within a day"),
+            1 => format!("it expires on {end}, in 1 day"),
+            _ => format!("it expires on {end}, in {days} days"),
         };
         // Where another certificate of the chain ends before.
         let chain = Some(certificate.earliest_expiry).filter(|end| *end < certificate.expires);
         let mut outcome = outcome
-            .with("tls_version", hop.tls_version.clone())
+            .with("tls_version", hop.tls_version)
             .with("certificate_expires", certificate.expires)
             .with("chain_expires", chain)
             .with("certificate_days", days)
@@ -141,6 +115,8 @@ impl Http {
             .with("certificate_issuer", certificate.issuer.clone())
             .with("certificate_fault", certificate.fault.clone());
         match &certificate.fault {
+            // The text then has a date already, and not this certificate's.
+            Some(fault) if self.verify && fault.starts_with(INTERMEDIATE) => {}
             Some(_) if self.verify => outcome.reason += &format!("; {expiry}"),
             Some(fault) => {
                 outcome.reason += &format!("; certificate not verified: {fault}; {expiry}")
