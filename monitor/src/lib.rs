@@ -15,7 +15,9 @@
 //! | [`table`] | columns that line up, whatever stands in them |
 //! | [`status`] | the tables that the console shows |
 //! | [`metrics`] | the page that Prometheus scrapes |
-//! | [`store`] | results kept in files, and read back |
+//! | [`daylog`] | results in files, one a day, for the monitor and the manager |
+//! | [`store`] | the results of the monitor, kept and read back |
+//! | [`stamp`] | times in JSON |
 //! | [`printer`] | a thread that writes lines, so that nothing waits for a terminal |
 //! | [`console`] | the prompt: its commands, and the thread that reads them |
 //! | [`runner`] | the one thread that decides |
@@ -38,6 +40,7 @@ pub mod bounds;
 pub mod check;
 pub mod config;
 pub mod console;
+pub mod daylog;
 pub mod engine;
 #[cfg(test)]
 mod example;
@@ -54,6 +57,7 @@ pub mod protocol;
 pub mod runner;
 pub mod scrape;
 pub mod service;
+pub mod stamp;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -1,26 +1,30 @@
-//! The results of all agents: each stored exactly once, in a file of JSON lines for each day.
+//! The results of all agents: each stored exactly once, in a [`DayLog`].
 //!
 //! What was stored is known by agent, boot and number. A result is new if its
 //! number is higher than all of that boot: an agent sends them in order. After
 //! a restart the files themselves say what they hold.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
 
 use serde::{Deserialize, Serialize};
 
 use super::highest::Highest;
 use super::latest::Latest;
+use crate::daylog::{self, DayLog, day};
 use crate::protocol::{Dropped, Report};
+use crate::stamp;
 
 /// One line: a result and whose it is, or what an agent had to drop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub agent_id: u64,
     /// When the manager had it, by its own wall clock.
-    pub received_at: String,
+    #[serde(with = "stamp::utc")]
+    pub received_at: Timestamp,
     #[serde(flatten)]
     pub entry: Entry,
 }
@@ -52,9 +56,7 @@ impl Entry {
 /// The store. Without a folder it is in memory alone, and bounded.
 #[derive(Debug)]
 pub struct Results {
-    folder: Option<PathBuf>,
-    /// The day's file, with the day.
-    open: Option<(String, File)>,
+    log: Option<DayLog>,
     highest: Highest,
     latest: Latest,
     /// How many results were stored of each agent since the start.
@@ -83,22 +85,26 @@ impl Results {
     /// # Errors
     /// One line: the folder cannot be used.
     pub fn open(folder: Option<&Path>) -> Result<(Results, Vec<String>), String> {
+        let log = folder.map(DayLog::open).transpose()?;
+        let files = log.as_ref().map_or(Ok(Vec::new()), DayLog::files)?;
         let mut results = Results {
-            folder: folder.map(Path::to_path_buf),
-            open: None,
+            log,
             highest: Highest::default(),
             latest: Latest::default(),
             counts: BTreeMap::new(),
         };
         let mut notes = Vec::new();
-        if let Some(folder) = folder {
-            let failed = |why: io::Error| format!("cannot use {}: {why}", folder.display());
-            fs::create_dir_all(folder).map_err(failed)?;
-            for path in days(folder).map_err(failed)? {
-                notes.extend(results.read(&path).map_err(failed)?);
-            }
-            results.counts.clear();
+        for path in files {
+            let failed = |why: io::Error| daylog::cannot_use(&path, &why);
+            daylog::mend(&path, &mut notes).map_err(failed)?;
+            let enter = |line: &[u8]| {
+                let stored = serde_json::from_slice(line).map_err(|why| why.to_string())?;
+                results.enter(&stored, line);
+                Ok(())
+            };
+            daylog::read(&path, 0, &mut notes, enter).map_err(failed)?;
         }
+        results.counts.clear();
         Ok((results, notes))
     }
 
@@ -121,8 +127,8 @@ impl Results {
         }
         let mut line = serde_json::to_vec(&stored)?;
         line.push(b'\n');
-        if let Some(folder) = self.folder.clone() {
-            self.append(&folder, &stored.received_at, &line)?;
+        if let Some(log) = &mut self.log {
+            log.append(day(stored.received_at), &line)?;
         }
         self.enter(&stored, &line);
         Ok(Outcome::New)
@@ -152,50 +158,6 @@ impl Results {
         }
         self.latest.push(agent, line);
     }
-
-    fn append(&mut self, folder: &Path, received_at: &str, line: &[u8]) -> io::Result<()> {
-        let day = received_at.get(..10).unwrap_or("unknown");
-        if self.open.as_ref().is_none_or(|(open, _)| open != day) {
-            let path = folder.join(format!("{day}.jsonl"));
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            self.open = Some((day.to_string(), file));
-        }
-        let Some((_, file)) = &mut self.open else { return Ok(()) };
-        let before = file.metadata()?.len();
-        // Half a line, on a disk that is full, would spoil the next one.
-        file.write_all(line).inspect_err(|_| drop(file.set_len(before)))
-    }
-
-    /// Enters what a day's file holds.
-    fn read(&mut self, path: &Path) -> io::Result<Vec<String>> {
-        let shown = path.display();
-        let mut notes = Vec::new();
-        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        let mut reader = BufReader::new(&mut file);
-        let (mut line, mut number, mut end) = (Vec::new(), 0, 0);
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)?;
-            if length == 0 {
-                break;
-            }
-            number += 1;
-            if line.last() != Some(&b'\n') {
-                notes.push(format!("{shown}:{number}: a crash cut this last line off; taken away"));
-                break;
-            }
-            end += length as u64;
-            match serde_json::from_slice::<Stored>(&line) {
-                Ok(stored) => self.enter(&stored, &line),
-                Err(why) => notes.push(format!("{shown}:{number}: skipped, no result: {why}")),
-            }
-        }
-        drop(reader);
-        if file.seek(SeekFrom::End(0))? > end {
-            file.set_len(end)?;
-        }
-        Ok(notes)
-    }
 }
 
 /// Puts the results of each boot into the order of their numbers, and leaves
@@ -215,23 +177,11 @@ fn in_their_order(all: Vec<Stored>) -> Vec<Stored> {
     all
 }
 
-/// The files of the days, oldest first.
-fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "jsonl") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::Map;
+    use std::fs;
 
     fn result(agent_id: u64, boot_id: &str, seq: u64) -> Stored {
         let report = Report {
@@ -245,12 +195,12 @@ mod tests {
             reason: String::new(),
             detail: Map::new(),
         };
-        let received_at = "2026-11-21T08:18:29.000000Z".into();
+        let received_at = "2026-11-21T08:18:29Z".parse().unwrap();
         Stored { agent_id, received_at, entry: Entry::Result(report) }
     }
 
     fn lines(folder: &Path) -> usize {
-        let paths = days(folder).unwrap();
+        let paths = DayLog::open(folder).unwrap().files().unwrap();
         let text: String = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         text.lines().count()
     }
@@ -282,11 +232,11 @@ mod tests {
         for seq in 1..=3 {
             results.store(result(1, "a", seq)).unwrap();
         }
-        let path = folder.path().join("2026-11-21.jsonl");
+        let path = folder.path().join("results-2026-11-21.jsonl");
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 5]).unwrap();
         let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
-        assert!(notes[0].contains(":3: a crash cut"), "{notes:?}");
+        assert!(notes[0].contains("its last line was torn"), "{notes:?}");
         assert_eq!(results.highest(1, "a"), 2);
         results.store(result(1, "a", 3)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
@@ -297,7 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut results, _) = Results::open(Some(folder.path())).unwrap();
         let at = |seq: u64, received_at: &str| {
-            let received_at = received_at.to_string();
+            let received_at = received_at.parse().unwrap();
             Stored { received_at, ..result(1, "a", seq) }
         };
         for seq in 1..=10 {
@@ -341,7 +291,7 @@ mod tests {
         // By a clock that was set back the later ones are in the earlier day.
         fs::write(folder.path().join("2026-11-20.jsonl"), line(&dropped(6, 10))).unwrap();
         let later = line(&dropped(0, u64::MAX - 1)) + &line(&dropped(9, 3)) + &line(&dropped(1, 5));
-        fs::write(folder.path().join("2026-11-21.jsonl"), later).unwrap();
+        fs::write(folder.path().join("results-2026-11-21.jsonl"), later).unwrap();
         let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
         assert!(notes.is_empty(), "{notes:?}");
         assert_eq!(results.highest(1, "a"), u64::MAX - 1);

@@ -158,7 +158,7 @@ impl Manager {
     pub fn store(&self, admitted: Admitted, entry: Entry) -> Result<Ack, String> {
         let agent = admitted.agent;
         let boot_id = entry.boot_id().to_string();
-        let received_at = clock::stamp(clock::now());
+        let received_at = clock::now();
         let stored = Stored { agent_id: agent, received_at, entry: entry.clone() };
         let (outcome, seq) = {
             let mut results = lock(&self.results);

@@ -3,7 +3,7 @@
 //!
 //! It never does what may take long. Checks run on the threads of the
 //! [`Engine`], lines are written by the [`Printer`], results are kept by the
-//! [`Store`]: however long one of them stands still, the others go on.
+//! [`Writer`]: however long one of them stands still, the others go on.
 
 mod commands;
 
@@ -15,12 +15,13 @@ use serde_json::json;
 use socklab::output;
 
 use crate::console::{Command, Names};
+use crate::daylog::{DayLog, Writer};
 use crate::engine::{Ended, Engine};
 use crate::metrics::{Figures, Snapshot};
 use crate::printer::Printer;
 use crate::service::Service;
 use crate::state::Entry;
-use crate::store::{self, Store};
+use crate::store::{self, Record};
 use crate::tell::{Teller, span};
 use crate::uptime::Moment;
 use crate::verdict::Verdict;
@@ -65,7 +66,7 @@ pub struct Runner {
     engine: Engine,
     teller: Teller,
     printer: Printer,
-    store: Option<Store>,
+    results: Option<Writer>,
     sources: Sources,
     names: Names,
     program: &'static str,
@@ -92,7 +93,7 @@ impl Runner {
             }),
             teller,
             printer,
-            store: None,
+            results: None,
             sources,
             names,
             program,
@@ -119,7 +120,8 @@ impl Runner {
     pub fn keep_results(&mut self, folder: &Path) -> Result<(), String> {
         let (now, mut notes) = (self.engine.clock.now(), Vec::new());
         let watch = &mut self.watch;
-        store::restore(folder, now.wall, store::READ_AT_MOST, &mut notes, |record| {
+        let log = DayLog::open(folder)?;
+        store::restore(&log, now.wall, store::READ_AT_MOST, &mut notes, |record| {
             let age = now.wall.as_millisecond() - record.time.as_millisecond();
             let at = Moment(Moment::after_start(now.mono).0 - age);
             let reason = record.reason.as_str().into();
@@ -131,8 +133,8 @@ impl Runner {
         notes.into_iter().for_each(|note| self.note(note));
         let outbox = self.outbox();
         let tell = move |note| drop(outbox.send(Request::Note(note)));
-        let store = Store::start(folder.to_path_buf(), tell);
-        self.store = Some(store.map_err(|why| format!("cannot start a thread: {why}"))?);
+        let writer = Writer::start(log, tell);
+        self.results = Some(writer.map_err(|why| format!("cannot start a thread: {why}"))?);
         Ok(())
     }
 
@@ -162,8 +164,8 @@ impl Runner {
 
     /// Writes what is still to be written, and says what was done.
     pub fn finish(&mut self) {
-        if let Some(store) = &self.store {
-            store.flush();
+        if let Some(results) = &self.results {
+            results.flush();
         }
         let totals = self.watch.totals();
         let ran = self.engine.clock.now().mono;
@@ -224,8 +226,8 @@ impl Runner {
             Request::Figures(reply) => drop(reply.send(self.figures())),
             Request::Note(note) => self.note(note),
             Request::Reload => {
-                if let Some(store) = &self.store {
-                    store.reopen();
+                if let Some(results) = &self.results {
+                    results.reopen();
                 }
                 match self.reload() {
                     Ok(text) => self.say(text),
@@ -238,9 +240,10 @@ impl Runner {
 
     fn tell(&mut self, events: &[Event]) {
         for event in events {
-            if let (What::Result { outcome, .. }, Some(store)) = (&event.what, &mut self.store) {
-                let line = store::line(event.wall, &event.service, outcome);
-                if let Some(lost) = store.keep(event.wall, line) {
+            if let (What::Result { outcome, .. }, Some(results)) = (&event.what, &mut self.results)
+            {
+                let line = Record::new(event.wall, &event.service, outcome).line();
+                if let Some(lost) = results.keep(event.wall, line) {
                     self.note(format!("the disk was too slow: {lost} results were not kept"));
                 }
             }

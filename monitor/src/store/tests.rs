@@ -3,27 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use super::write::Writer;
 use super::*;
 use crate::example;
 use proptest::prelude::*;
-
-/// A folder of the test's own, which is removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("monitor-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use tempfile::TempDir;
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -31,27 +14,27 @@ fn time(text: &str) -> Timestamp {
 
 fn result(at: &str, reason: &str) -> (Timestamp, String) {
     let outcome = Outcome::down(reason).after(Duration::from_micros(1500));
-    (time(at), line(time(at), &example::service("a"), &outcome))
+    (time(at), Record::new(time(at), &example::service("a"), &outcome).line())
 }
 
-fn write(folder: &Folder, results: &[(Timestamp, String)]) {
-    fs::create_dir_all(&folder.0).unwrap();
-    let mut writer = Writer { folder: folder.0.clone(), file: None, lost: 0 };
+fn write(folder: &TempDir, results: &[(Timestamp, String)]) {
+    let mut log = DayLog::open(folder.path()).unwrap();
     for (time, line) in results {
-        assert_eq!(writer.write(day(*time), &format!("{line}\n"), 1), None);
+        log.append(day(*time), format!("{line}\n").as_bytes()).unwrap();
     }
 }
 
 /// The reasons of what is read back, and the notes.
-fn read_back(folder: &Folder, now: &str, most: u64) -> (Vec<String>, Vec<String>) {
+fn read_back(folder: &TempDir, now: &str, most: u64) -> (Vec<String>, Vec<String>) {
     let (mut reasons, mut notes) = (Vec::new(), Vec::new());
-    restore(&folder.0, time(now), most, &mut notes, |record| reasons.push(record.reason)).unwrap();
+    let log = DayLog::open(folder.path()).unwrap();
+    restore(&log, time(now), most, &mut notes, |record| reasons.push(record.reason)).unwrap();
     (reasons, notes)
 }
 
 #[test]
 fn what_is_kept_is_read_back_from_the_files_of_two_days() {
-    let folder = Folder::new("two-days");
+    let folder = tempfile::tempdir().unwrap();
     let results = [
         result("2024-04-19T12:00:00Z", "too old"),
         result("2024-04-19T23:59:59.5Z", "first"),
@@ -60,7 +43,7 @@ fn what_is_kept_is_read_back_from_the_files_of_two_days() {
     ];
     write(&folder, &results);
     let mut files: Vec<_> =
-        fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().file_name()).collect();
+        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["results-2024-04-19.jsonl", "results-2024-04-20.jsonl"]);
     let (reasons, notes) = read_back(&folder, "2024-04-20T12:10:00Z", READ_AT_MOST);
@@ -71,10 +54,10 @@ fn what_is_kept_is_read_back_from_the_files_of_two_days() {
 
 #[test]
 fn a_torn_last_line_is_dropped_and_told_and_the_file_is_whole_again() {
-    let folder = Folder::new("torn");
+    let folder = tempfile::tempdir().unwrap();
     let (at, whole) = result("2024-04-20T12:00:00Z", "whole");
     write(&folder, &[(at, whole.clone())]);
-    let path = path(&folder.0, day(at));
+    let path = DayLog::open(folder.path()).unwrap().path(day(at));
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(&whole.as_bytes()[..50]).unwrap();
     let (reasons, notes) = read_back(&folder, "2024-04-20T12:10:00Z", READ_AT_MOST);
@@ -86,7 +69,7 @@ fn a_torn_last_line_is_dropped_and_told_and_the_file_is_whole_again() {
 
 #[test]
 fn no_more_than_so_much_is_read_and_the_latest() {
-    let folder = Folder::new("bounded");
+    let folder = tempfile::tempdir().unwrap();
     let results: Vec<_> = (10..60)
         .map(|minute| result(&format!("2024-04-20T12:{minute}:00Z"), &minute.to_string()))
         .collect();
@@ -102,28 +85,11 @@ fn no_more_than_so_much_is_read_and_the_latest() {
 
 #[test]
 fn a_folder_that_cannot_be_is_told_and_an_empty_one_is_not() {
-    let folder = Folder::new("none");
+    let folder = tempfile::tempdir().unwrap();
     assert_eq!(read_back(&folder, "2024-04-20T12:10:00Z", READ_AT_MOST), (vec![], vec![]));
-    let file = folder.0.join("file");
+    let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let mut notes = Vec::new();
-    let why = restore(&file.join("x"), Timestamp::UNIX_EPOCH, 1, &mut notes, |_| ());
-    assert!(why.unwrap_err().contains("cannot use"));
-}
-
-#[test]
-fn a_disk_that_cannot_be_written_is_told_once_and_its_end_too() {
-    let folder = Folder::new("gone");
-    let mut writer = Writer { folder: folder.0.clone(), file: None, lost: 0 };
-    let (at, line) = result("2024-04-20T12:00:00Z", "x");
-    let text = line + "\n";
-    let first = writer.write(day(at), &text, 1).unwrap();
-    assert!(first.contains("no such file or directory; results are not kept"), "{first}");
-    assert_eq!(writer.write(day(at), &text, 2), None);
-    fs::create_dir_all(&folder.0).unwrap();
-    let end = writer.write(day(at), &text, 1).unwrap();
-    assert_eq!(end, "results are kept again; 3 were lost");
-    assert_eq!(writer.write(day(at), &text, 1), None);
+    assert!(DayLog::open(&file.join("x")).unwrap_err().contains("cannot use"));
 }
 
 proptest! {
@@ -132,9 +98,9 @@ proptest! {
         let service = example::service(&name);
         let wall = time("2024-04-20T12:00:00.123456Z");
         let took = Duration::from_micros(micros);
-        let line = line(wall, &service, &Outcome::up(reason.clone()).after(took));
+        let line = Record::new(wall, &service, &Outcome::up(reason.clone()).after(took)).line();
         prop_assert!(!line.contains('\n'));
-        let back = record(&line).unwrap();
+        let back: Record = serde_json::from_str(&line).unwrap();
         prop_assert!(back.took.unwrap().abs_diff(took) < Duration::from_nanos(2));
         let expected = Record {
             time: wall,
@@ -149,6 +115,6 @@ proptest! {
 
     #[test]
     fn no_line_makes_the_reader_panic(line: String) {
-        let _ = record(&line);
+        let _ = serde_json::from_str::<Record>(&line);
     }
 }

@@ -112,7 +112,7 @@ fn whoever_cannot_start_touches_no_results() {
     fs::create_dir(&kept).unwrap();
     let today = jiff::Timestamp::now().to_string();
     let paths = [
-        format!("{kept}/{}.jsonl", &today[..10]),
+        format!("{kept}/results-1970-01-01.jsonl"),
         format!("{kept}/results-{}.jsonl", &today[..10]),
     ];
     let half = "{\"time\":\"2024-04-20T19:14";
