@@ -156,3 +156,35 @@ pub fn where_the_time_went(outcome: &Outcome) -> Option<String> {
     let steps: Vec<String> = steps.iter().filter_map(step).collect();
     (!steps.is_empty()).then(|| steps.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Verdict;
+    use std::time::Duration;
+
+    /// The verdict on a certificate that is right and ends in so many seconds.
+    fn verdict(http: &Http, seconds: i64) -> Verdict {
+        let now = 1_700_000_000;
+        let expires = now + seconds;
+        let certificate = Certificate {
+            begins: 0,
+            expires,
+            earliest_expiry: expires,
+            subject: String::new(),
+            issuer: String::new(),
+            fault: None,
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now as u64);
+        http.judge_certificate(Outcome::up(""), &certificate, &Hop::default(), now).verdict
+    }
+
+    #[test]
+    fn without_a_word_of_it_a_certificate_is_degraded_in_its_last_14_days() {
+        let mut http = Http::draft("https");
+        assert_eq!(verdict(&http, 14 * DAY), Verdict::Up);
+        assert_eq!(verdict(&http, 14 * DAY - 1), Verdict::Degraded);
+        http.warn_cert_days = 0;
+        assert_eq!(verdict(&http, 0), Verdict::Up);
+    }
+}
