@@ -1,6 +1,6 @@
 //! What every parser has to stand, whatever the bytes: no panic, and what it
 //! reads comes out of the emitter as it went in. The fuzz targets call these
-//! functions, and so does `tests/parsers.rs`.
+//! functions, and so does `monitor/tests/parsers.rs`.
 
 #![allow(dead_code)] // A fuzz target calls one of them.
 

@@ -6,7 +6,7 @@
 //! +---------------+---------------+-------------------------------+
 //! |     type      |     code      |           checksum            |
 //! |          identifier           |        sequence number        |  echo
-//! |                 payload, as many bytes as one likes           |
+//! |                 payload, any number of bytes                  |
 //! ```
 //!
 //! In an error the second line has another meaning, and behind it stands the
@@ -19,6 +19,7 @@ use super::checksum::{self, pseudo_header_v6};
 use super::error::{Error, header};
 use super::icmp_error::IcmpError;
 use super::ipv6::ICMPV6;
+use super::numbers::u16_at;
 
 /// The header's length in bytes, and so the shortest message's.
 pub const HEADER: usize = 8;
@@ -87,9 +88,20 @@ pub enum Body<'a> {
 pub struct Echo<'a> {
     /// Which program on the host sent it.
     pub identifier: u16,
-    /// The how manieth request of that program it is.
+    /// Which of that program's requests it is.
     pub sequence: u16,
     pub payload: &'a [u8],
+}
+
+/// Where the fields stand, in bytes from the first.
+mod at {
+    use std::ops::Range;
+
+    pub const TYPE: usize = 0;
+    pub const CODE: usize = 1;
+    pub const CHECKSUM: Range<usize> = 2..4;
+    pub const IDENTIFIER: Range<usize> = 4..6;
+    pub const SEQUENCE: Range<usize> = 6..8;
 }
 
 impl<'a> Message<'a> {
@@ -100,10 +112,10 @@ impl<'a> Message<'a> {
     /// The bytes end within the header.
     pub fn parse(version: Version, message: &'a [u8]) -> Result<Message<'a>, Error> {
         let fixed = header(message, "an ICMP header", HEADER)?;
-        let (kind, code) = (fixed[0], fixed[1]);
+        let (kind, code) = (fixed[at::TYPE], fixed[at::CODE]);
         let echo = Echo {
-            identifier: u16::from_be_bytes([fixed[4], fixed[5]]),
-            sequence: u16::from_be_bytes([fixed[6], fixed[7]]),
+            identifier: u16_at(fixed, at::IDENTIFIER),
+            sequence: u16_at(fixed, at::SEQUENCE),
             payload: &message[HEADER..],
         };
         let body = if kind == version.echo_request() {
@@ -113,8 +125,7 @@ impl<'a> Message<'a> {
         } else {
             IcmpError::parse(version, message).map_or(Body::Other, Body::Error)
         };
-        let checksum = u16::from_be_bytes([fixed[2], fixed[3]]);
-        Ok(Message { kind, code, checksum, body })
+        Ok(Message { kind, code, checksum: u16_at(fixed, at::CHECKSUM), body })
     }
 }
 
@@ -131,7 +142,7 @@ impl Echo<'_> {
         buffer.extend_from_slice(self.payload);
         if version == Version::V4 {
             let checksum = checksum::checksum(&[buffer]);
-            buffer[2..4].copy_from_slice(&checksum.to_be_bytes());
+            buffer[at::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
         }
     }
 }
@@ -139,10 +150,10 @@ impl Echo<'_> {
 /// Works out a message's checksum and puts it in. A message shorter than a
 /// header stays as it is.
 pub fn set_checksum(source: IpAddr, destination: IpAddr, message: &mut [u8]) {
-    if let Some(field) = message.get_mut(2..4) {
+    if let Some(field) = message.get_mut(at::CHECKSUM) {
         field.fill(0);
         let checksum = !sum(source, destination, message);
-        message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        message[at::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
     }
 }
 

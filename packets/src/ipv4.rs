@@ -16,6 +16,7 @@ use std::net::Ipv4Addr;
 
 use super::checksum;
 use super::error::{Error, header};
+use super::numbers::{u16_at, u32_at};
 
 /// The header without options; each option makes it longer, up to 60 bytes.
 pub const HEADER: usize = 20;
@@ -24,10 +25,6 @@ pub const HEADER: usize = 20;
 pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
-
-const DONT_FRAGMENT: u16 = 0x4000;
-const MORE_FRAGMENTS: u16 = 0x2000;
-const OFFSET: u16 = 0x1fff;
 
 /// An IPv4 header's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +50,27 @@ pub struct Header<'a> {
     pub options: &'a [u8],
 }
 
+/// Where the fields stand, in bytes from the first.
+mod at {
+    use std::ops::Range;
+
+    pub const VERSION_AND_LENGTH: usize = 0;
+    pub const TYPE_OF_SERVICE: usize = 1;
+    pub const TOTAL_LENGTH: Range<usize> = 2..4;
+    pub const IDENTIFICATION: Range<usize> = 4..6;
+    pub const FLAGS_AND_OFFSET: Range<usize> = 6..8;
+    pub const TTL: usize = 8;
+    pub const PROTOCOL: usize = 9;
+    pub const CHECKSUM: Range<usize> = 10..12;
+    pub const SOURCE: Range<usize> = 12..16;
+    pub const DESTINATION: Range<usize> = 16..20;
+}
+
+/// The bits of [`at::FLAGS_AND_OFFSET`].
+const DONT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
+const OFFSET: u16 = 0x1fff;
+
 impl<'a> Header<'a> {
     /// The header, and the payload as far as it is there: behind it may be
     /// more (an Ethernet frame's padding, which is cut off) or less (a packet
@@ -63,33 +81,34 @@ impl<'a> Header<'a> {
     pub fn parse(packet: &'a [u8]) -> Result<(Header<'a>, &'a [u8]), Error> {
         let what = "an IPv4 header";
         let fixed = header(packet, what, HEADER)?;
-        let version = fixed[0] >> 4;
+        let version = fixed[at::VERSION_AND_LENGTH] >> 4;
         if version != 4 {
             return Err(Error::Version { expected: 4, found: version });
         }
-        let length = usize::from(fixed[0] & 0x0f) * 4;
+        // The length is counted in words of 4 bytes.
+        let length = usize::from(fixed[at::VERSION_AND_LENGTH] & 0x0f) * 4;
         if length < HEADER {
             return Err(Error::HeaderLength { what: "an IPv4 packet", bytes: length });
         }
         let whole = header(packet, what, length)?;
-        let total_length = u16::from_be_bytes([fixed[2], fixed[3]]);
+        let total_length = u16_at(fixed, at::TOTAL_LENGTH);
         let says = usize::from(total_length);
         if says < length {
             return Err(Error::Length { what: "an IPv4 packet", says, found: packet.len() });
         }
-        let fragment = u16::from_be_bytes([fixed[6], fixed[7]]);
+        let fragment = u16_at(fixed, at::FLAGS_AND_OFFSET);
         let fields = Header {
-            type_of_service: fixed[1],
+            type_of_service: fixed[at::TYPE_OF_SERVICE],
             total_length,
-            identification: u16::from_be_bytes([fixed[4], fixed[5]]),
+            identification: u16_at(fixed, at::IDENTIFICATION),
             dont_fragment: fragment & DONT_FRAGMENT != 0,
             more_fragments: fragment & MORE_FRAGMENTS != 0,
             fragment_offset: fragment & OFFSET,
-            ttl: fixed[8],
-            protocol: fixed[9],
-            checksum: u16::from_be_bytes([fixed[10], fixed[11]]),
-            source: Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]),
-            destination: Ipv4Addr::new(fixed[16], fixed[17], fixed[18], fixed[19]),
+            ttl: fixed[at::TTL],
+            protocol: fixed[at::PROTOCOL],
+            checksum: u16_at(fixed, at::CHECKSUM),
+            source: Ipv4Addr::from_bits(u32_at(fixed, at::SOURCE)),
+            destination: Ipv4Addr::from_bits(u32_at(fixed, at::DESTINATION)),
             options: &whole[HEADER..],
         };
         Ok((fields, &packet[length..packet.len().min(says)]))
@@ -106,22 +125,22 @@ impl<'a> Header<'a> {
     pub fn emit(&self, buffer: &mut Vec<u8>) {
         let length = self.length();
         let mut bytes = [0; 60];
-        bytes[0] = 0x40 | (length / 4) as u8;
-        bytes[1] = self.type_of_service;
-        bytes[2..4].copy_from_slice(&self.total_length.to_be_bytes());
-        bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
+        bytes[at::VERSION_AND_LENGTH] = 4 << 4 | (length / 4) as u8;
+        bytes[at::TYPE_OF_SERVICE] = self.type_of_service;
+        bytes[at::TOTAL_LENGTH].copy_from_slice(&self.total_length.to_be_bytes());
+        bytes[at::IDENTIFICATION].copy_from_slice(&self.identification.to_be_bytes());
         let fragment = if self.dont_fragment { DONT_FRAGMENT } else { 0 }
             | if self.more_fragments { MORE_FRAGMENTS } else { 0 }
             | self.fragment_offset & OFFSET;
-        bytes[6..8].copy_from_slice(&fragment.to_be_bytes());
-        bytes[8] = self.ttl;
-        bytes[9] = self.protocol;
-        bytes[12..16].copy_from_slice(&self.source.octets());
-        bytes[16..20].copy_from_slice(&self.destination.octets());
+        bytes[at::FLAGS_AND_OFFSET].copy_from_slice(&fragment.to_be_bytes());
+        bytes[at::TTL] = self.ttl;
+        bytes[at::PROTOCOL] = self.protocol;
+        bytes[at::SOURCE].copy_from_slice(&self.source.octets());
+        bytes[at::DESTINATION].copy_from_slice(&self.destination.octets());
         let options = &self.options[..self.options.len().min(40)];
         bytes[HEADER..HEADER + options.len()].copy_from_slice(options);
         let checksum = checksum::checksum(&[&bytes[..length]]);
-        bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
+        bytes[at::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
         buffer.extend_from_slice(&bytes[..length]);
     }
 }

@@ -13,8 +13,10 @@
 //! It has no checksum: every layer above has one that takes in the addresses.
 
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::error::{Error, header};
+use super::numbers::{u16_at, u32_at};
 
 /// The header's length in bytes, without extension headers.
 pub const HEADER: usize = 40;
@@ -44,6 +46,22 @@ pub struct Header {
     pub destination: Ipv6Addr,
 }
 
+/// Where the fields stand, in bytes from the first.
+mod at {
+    use std::ops::Range;
+
+    /// Version, traffic class and flow label, of 4, 8 and 20 bits.
+    pub const FIRST_WORD: Range<usize> = 0..4;
+    pub const PAYLOAD_LENGTH: Range<usize> = 4..6;
+    pub const NEXT_HEADER: usize = 6;
+    pub const HOP_LIMIT: usize = 7;
+    pub const SOURCE: Range<usize> = 8..24;
+    pub const DESTINATION: Range<usize> = 24..40;
+}
+
+/// The lower 20 bits of [`at::FIRST_WORD`].
+const FLOW_LABEL: u32 = 0x000f_ffff;
+
 impl Header {
     /// The header, and what stands behind it as far as it is there.
     ///
@@ -51,23 +69,24 @@ impl Header {
     /// The bytes are no IPv6 packet, or end within its header.
     pub fn parse(packet: &[u8]) -> Result<(Header, &[u8]), Error> {
         let fixed = header(packet, "an IPv6 header", HEADER)?;
-        let version = fixed[0] >> 4;
+        let first = u32_at(fixed, at::FIRST_WORD);
+        let version = (first >> 28) as u8;
         if version != 6 {
             return Err(Error::Version { expected: 6, found: version });
         }
-        let address = |at: usize| {
+        let address = |field: Range<usize>| {
             let mut octets = [0; 16];
-            octets.copy_from_slice(&fixed[at..at + 16]);
+            octets.copy_from_slice(&fixed[field]);
             Ipv6Addr::from(octets)
         };
         let fields = Header {
-            traffic_class: fixed[0] << 4 | fixed[1] >> 4,
-            flow_label: u32::from_be_bytes([0, fixed[1] & 0x0f, fixed[2], fixed[3]]),
-            payload_length: u16::from_be_bytes([fixed[4], fixed[5]]),
-            next_header: fixed[6],
-            hop_limit: fixed[7],
-            source: address(8),
-            destination: address(24),
+            traffic_class: (first >> 20) as u8,
+            flow_label: first & FLOW_LABEL,
+            payload_length: u16_at(fixed, at::PAYLOAD_LENGTH),
+            next_header: fixed[at::NEXT_HEADER],
+            hop_limit: fixed[at::HOP_LIMIT],
+            source: address(at::SOURCE),
+            destination: address(at::DESTINATION),
         };
         let end = packet.len().min(HEADER + usize::from(fields.payload_length));
         Ok((fields, &packet[HEADER..end]))
@@ -75,7 +94,7 @@ impl Header {
 
     /// The header as bytes, behind what is in `buffer`.
     pub fn emit(&self, buffer: &mut Vec<u8>) {
-        let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label & 0x000f_ffff;
+        let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label & FLOW_LABEL;
         buffer.extend_from_slice(&first.to_be_bytes());
         buffer.extend_from_slice(&self.payload_length.to_be_bytes());
         buffer.extend_from_slice(&[self.next_header, self.hop_limit]);

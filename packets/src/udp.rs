@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use super::checksum::{self, pseudo_header_v4, pseudo_header_v6};
 use super::error::{Error, header};
 use super::ipv4::UDP;
+use super::numbers::u16_at;
 
 /// The header's length in bytes.
 pub const HEADER: usize = 8;
@@ -28,6 +29,16 @@ pub struct Header {
     pub checksum: u16,
 }
 
+/// Where the fields stand, in bytes from the first.
+mod at {
+    use std::ops::Range;
+
+    pub const SOURCE_PORT: Range<usize> = 0..2;
+    pub const DESTINATION_PORT: Range<usize> = 2..4;
+    pub const LENGTH: Range<usize> = 4..6;
+    pub const CHECKSUM: Range<usize> = 6..8;
+}
+
 impl Header {
     /// The header, and the payload as far as it is there.
     ///
@@ -35,12 +46,11 @@ impl Header {
     /// The bytes end within the header, or the length is smaller than it.
     pub fn parse(datagram: &[u8]) -> Result<(Header, &[u8]), Error> {
         let fixed = header(datagram, "a UDP header", HEADER)?;
-        let field = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
         let fields = Header {
-            source_port: field(0),
-            destination_port: field(2),
-            length: field(4),
-            checksum: field(6),
+            source_port: u16_at(fixed, at::SOURCE_PORT),
+            destination_port: u16_at(fixed, at::DESTINATION_PORT),
+            length: u16_at(fixed, at::LENGTH),
+            checksum: u16_at(fixed, at::CHECKSUM),
         };
         let says = usize::from(fields.length);
         if says < HEADER {
@@ -64,19 +74,20 @@ pub fn emit(
         buffer.extend_from_slice(&field.to_be_bytes());
     }
     buffer.extend_from_slice(payload);
+    let datagram = &mut buffer[start..];
     // A checksum that comes out as 0 is sent as ffff, which is the same number
     // in one's-complement arithmetic: 0 means "none".
-    let checksum = match !sum(source.0, destination.0, &buffer[start..]) {
+    let checksum = match !sum(source.0, destination.0, datagram) {
         0 => 0xffff,
         checksum => checksum,
     };
-    buffer[start + 6..start + 8].copy_from_slice(&checksum.to_be_bytes());
+    datagram[at::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
 }
 
 /// Whether a whole datagram arrived as it was sent, as far as its checksum
 /// tells. Over IPv4 a checksum of 0 says nothing, and passes.
 pub fn is_right(source: IpAddr, destination: IpAddr, datagram: &[u8]) -> bool {
-    let none = datagram.get(6..8) == Some(&[0, 0]) && source.is_ipv4();
+    let none = datagram.get(at::CHECKSUM) == Some(&[0, 0]) && source.is_ipv4();
     none || sum(source, destination, datagram) == 0xffff
 }
 

@@ -66,4 +66,6 @@ pub fn udp_datagram(
 }
 
 #[cfg(test)]
+mod any_packet;
+#[cfg(test)]
 mod tests;
