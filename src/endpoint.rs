@@ -254,6 +254,19 @@ pub fn any_port(server: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Our address towards a peer, with port 0, as the routing table has it.
+/// Connecting a UDP socket asks the table, and sends nothing.
+pub fn address_towards(peer: SocketAddr) -> Option<SocketAddr> {
+    let socket = UdpSocket::bind(any_port(peer)).ok()?;
+    let mut somewhere = peer;
+    // A port is not part of the question, but no socket can be connected to 0.
+    somewhere.set_port(9);
+    socket.connect(somewhere).ok()?;
+    let mut own = socket.local_addr().ok()?;
+    own.set_port(0);
+    Some(own)
+}
+
 /// Opens a UDP socket whose only peer is `server`: on Linux only such a
 /// socket is told of an ICMP port unreachable, and the kernel keeps other
 /// senders' datagrams from it.

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::endpoint::cause;
-use crate::sys::{self, Packet};
+use crate::error_queue::{ErrorQueue, Instead};
+use crate::sys::{self, Packet, QueuedError};
 use packets::icmp::Version;
 use packets::ipv4;
 
@@ -36,11 +37,30 @@ pub struct IcmpSocket {
     pub socket: UdpSocket,
     pub kind: Kind,
     pub version: Version,
-    /// The identifier that stands in what it sends: if none is wanted, drawn at random for a raw
-    /// socket, the kernel's choice for a datagram socket.
+    /// The identifier that stands in what it sends.
     pub identifier: u16,
     /// Whether arrivals are stamped by the kernel.
     pub kernel_stamps: bool,
+    /// Whether to look again and again instead of sleeping: a processor that
+    /// sleeps for milliseconds takes longer for the next request, which the
+    /// network cannot be blamed for. `ping` does so too.
+    pub awake: bool,
+    /// On a raw socket the errors come as messages, and this stays empty.
+    pub errors: ErrorQueue,
+}
+
+/// What came of listening.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    Message(Received<'a>),
+    /// On a datagram socket: an ICMP error that a request of ours met with, and
+    /// the beginning of that request, from its ICMP header on.
+    Error(QueuedError, Vec<u8>),
+    /// Nothing came in time, and nothing is left to read: what is due by now
+    /// did not come.
+    Silence,
+    /// The wait was cut short, by a signal or for an error that was told before.
+    Interrupted,
 }
 
 /// A message that came in.
@@ -54,50 +74,48 @@ pub struct Received<'a> {
 }
 
 impl IcmpSocket {
-    /// Opens a raw socket, or a datagram socket where that is not allowed.
+    /// Opens a raw socket, or a datagram socket where that is not allowed, to
+    /// send from any address of this host's, under an identifier of its own.
     ///
     /// # Errors
     /// One line for a person: neither is allowed, and each mend.
     pub fn open(version: Version) -> Result<IcmpSocket, String> {
-        IcmpSocket::open_at(version.unspecified())
+        let own = version.unspecified();
+        IcmpSocket::raw(own).or_else(|why| IcmpSocket::datagram(own, &why))
     }
 
-    /// The same, to send from one of this host's addresses, or from any if it
-    /// is unspecified. What would be the port is the identifier, and 0 any.
-    ///
-    /// # Errors
-    /// One line for a person; also that this is no address of this host's.
-    pub fn open_at(own: SocketAddr) -> Result<IcmpSocket, String> {
-        let raw = match IcmpSocket::open_kind(own, Kind::Raw) {
-            Ok(socket) => return Ok(socket),
-            Err(why) => why,
-        };
-        let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
-        IcmpSocket::open_kind(own, Kind::Datagram).map_err(|datagram| {
-            if datagram.kind() == io::ErrorKind::AddrInUse {
-                let identifier = own.port();
-                format!(
-                    "cannot send with identifier {identifier}: another program does; give another"
-                )
-            } else if [&raw, &datagram]
-                .iter()
-                .any(|why| why.kind() == io::ErrorKind::AddrNotAvailable)
-            {
-                let own = own.ip();
-                format!("cannot send from {own}: no address of this machine's (see: ip addr)")
-            } else if refused.contains(&raw.kind()) {
-                privileges(&datagram)
-            } else {
-                format!("cannot open a raw ICMP socket: {}", cause(&raw))
-            }
-        })
-    }
-
-    /// Opens a socket of one kind.
+    /// A raw socket, to send from one of this host's addresses, or from any if
+    /// it is unspecified. What would be the port is the identifier; 0 draws one.
     ///
     /// # Errors
     /// Those of socket(2) and bind(2): `PermissionDenied` without the privilege.
-    pub fn open_kind(own: SocketAddr, kind: Kind) -> io::Result<IcmpSocket> {
+    pub fn raw(own: SocketAddr) -> io::Result<IcmpSocket> {
+        let mut icmp = IcmpSocket::of_kind(own, Kind::Raw)?;
+        // Two programs with the same one would see each other's replies.
+        icmp.identifier = match own.port() {
+            0 => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
+            wanted => wanted,
+        };
+        sys::only_replies_and_errors(&icmp.socket, icmp.version, icmp.identifier);
+        Ok(icmp)
+    }
+
+    /// A datagram socket, after there was no raw one for the reason `raw`. Its
+    /// identifier is the port to which it is bound, and 0 lets the kernel choose.
+    ///
+    /// # Errors
+    /// One line for a person: what is wrong, with each mend. It tells of
+    /// `raw`, unless that was merely a privilege that is missing.
+    pub fn datagram(own: SocketAddr, raw: &io::Error) -> Result<IcmpSocket, String> {
+        let opened = IcmpSocket::of_kind(own, Kind::Datagram).and_then(|mut icmp| {
+            icmp.identifier = icmp.socket.local_addr()?.port();
+            sys::queue_errors(&icmp.socket, icmp.version);
+            Ok(icmp)
+        });
+        opened.map_err(|why| no_socket(own, raw, &why))
+    }
+
+    fn of_kind(own: SocketAddr, kind: Kind) -> io::Result<IcmpSocket> {
         let version = Version::of(own.ip());
         let (domain, protocol) = match version {
             Version::V4 => (Domain::IPV4, Protocol::ICMPV4),
@@ -111,66 +129,55 @@ impl IcmpSocket {
         let socket: UdpSocket = socket.into();
         let kernel_stamps = sys::stamp_arrivals(&socket);
         sys::show_ttl(&socket, version);
-        // Bound, a datagram socket has its identifier, as if it were a port.
-        socket2::SockRef::from(&socket).bind(&own.into())?;
-        let identifier = match kind {
-            // Two programs with the same one would see each other's replies.
-            Kind::Raw => {
-                let identifier = match own.port() {
-                    0 => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
-                    wanted => wanted,
-                };
-                sys::only_replies_and_errors(&socket, version, identifier);
-                identifier
-            }
-            Kind::Datagram => {
-                sys::queue_errors(&socket, version);
-                socket.local_addr()?.port()
-            }
-        };
-        Ok(IcmpSocket { socket, kind, version, identifier, kernel_stamps })
+        SockRef::from(&socket).bind(&own.into())?;
+        let errors = ErrorQueue::default();
+        Ok(IcmpSocket { socket, kind, version, identifier: 0, kernel_stamps, awake: false, errors })
     }
 
-    /// Waits for a message, but no longer than `timeout`. It may be anybody's.
+    /// Waits for a message, but no longer than `time`. It may be anybody's.
     ///
     /// # Errors
-    /// Those of [`sys::receive_packet`].
-    pub fn receive<'a>(&self, buffer: &'a mut [u8], timeout: Duration) -> io::Result<Received<'a>> {
+    /// Those of recvmsg(2) that no ICMP error explains.
+    pub fn listen<'a>(&mut self, buffer: &'a mut [u8], time: Duration) -> io::Result<Heard<'a>> {
+        if let Some((error, request)) = self.errors.next() {
+            return Ok(Heard::Error(error, request));
+        }
+        let received =
+            if self.awake { self.wait_awake(buffer, time) } else { self.wait(buffer, time) };
+        let why = match received {
+            Ok(packet) => return Ok(Heard::Message(self.unwrapped(packet, buffer))),
+            Err(why) => why,
+        };
+        Ok(match self.errors.instead(&self.socket, why)? {
+            Instead::Error((error, request)) => Heard::Error(error, request),
+            Instead::Silence => Heard::Silence,
+            Instead::Interrupted => Heard::Interrupted,
+        })
+    }
+
+    /// Sleeps until a packet comes.
+    fn wait(&self, buffer: &mut [u8], time: Duration) -> io::Result<Packet> {
         // On loopback the reply is there as soon as the request is sent: then
         // there is nothing to wait for.
-        let packet = match sys::take_packet(&self.socket, buffer) {
+        match sys::take_packet(&self.socket, buffer) {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
-                sys::receive_packet(&self.socket, buffer, timeout)?
+                sys::receive_packet(&self.socket, buffer, time)
             }
-            taken => taken?,
-        };
-        Ok(self.unwrapped(packet, buffer))
+            taken => taken,
+        }
     }
 
-    /// The same, but looks again and again instead of sleeping: a processor
-    /// that sleeps for milliseconds takes longer for the next request, which
-    /// the network cannot be blamed for. `ping` does so too.
-    ///
-    /// # Errors
-    /// Those of [`sys::receive_packet`].
-    pub fn receive_awake<'a>(
-        &self,
-        buffer: &'a mut [u8],
-        timeout: Duration,
-    ) -> io::Result<Received<'a>> {
+    /// Looks again and again instead of sleeping.
+    fn wait_awake(&self, buffer: &mut [u8], time: Duration) -> io::Result<Packet> {
         let began = Instant::now();
-        let packet = loop {
+        loop {
             match sys::take_packet(&self.socket, buffer) {
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
-                    if began.elapsed() >= timeout {
-                        return Err(why);
-                    }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock && began.elapsed() < time => {
                     std::thread::yield_now();
                 }
-                taken => break taken?,
+                taken => return taken,
             }
-        };
-        Ok(self.unwrapped(packet, buffer))
+        }
     }
 
     /// The message in a packet, without the IP header.
@@ -185,6 +192,23 @@ impl IcmpSocket {
             return Received { message, ip_header, packet };
         }
         Received { message: bytes, ip_header: None, packet }
+    }
+}
+
+/// Why there is neither kind of socket.
+fn no_socket(own: SocketAddr, raw: &io::Error, datagram: &io::Error) -> String {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied, Unsupported};
+    match (raw.kind(), datagram.kind()) {
+        (_, AddrInUse) => format!(
+            "cannot send with identifier {}: another program does; give another",
+            own.port()
+        ),
+        (AddrNotAvailable, _) | (_, AddrNotAvailable) => {
+            let own = own.ip();
+            format!("cannot send from {own}: no address of this machine's (see: ip addr)")
+        }
+        (PermissionDenied | Unsupported, _) => privileges(datagram),
+        _ => format!("cannot open a raw ICMP socket: {}", cause(raw)),
     }
 }
 

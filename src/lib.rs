@@ -44,7 +44,7 @@
 //! | [`event`] | what a program tells: each event a type, with its text and its JSON |
 //! | [`report`] | the same for the programs whose events are no types yet |
 //! | [`servers`] | the addresses of a server's name, one after the other |
-//! | [`trace`] | traceroute: the plan, the two ways to probe, the marks, and how it is shown |
+//! | [`trace`] | traceroute: which probe is due and what the responses mean; probing by ICMP |
 //! | [`tally`] | what a server tells at its end |
 
 pub mod capture;
@@ -54,6 +54,7 @@ pub mod clock;
 pub mod delay;
 pub mod ears;
 pub mod endpoint;
+pub mod error_queue;
 pub mod event;
 pub mod explain;
 pub mod histogram;

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::cli::Rate;
-use crate::endpoint::cause;
+use crate::endpoint::{address_towards, cause};
 use crate::impair::ImpairArgs;
 use crate::sys;
 use packets::icmp::{self, Version};
@@ -145,7 +145,11 @@ impl Rejecter {
         request: &[u8],
     ) -> bool {
         let (from, to) = (client.ip().to_canonical(), server.ip().to_canonical());
-        let to = if to.is_unspecified() { own_address(client).unwrap_or(to) } else { to };
+        let to = match to.is_unspecified() {
+            // Where its datagram went, unless this host has several on that side.
+            true => address_towards(client).map_or(to, |own| own.ip().to_canonical()),
+            false => to,
+        };
         let mut datagram = Vec::new();
         udp::emit((from, client.port()), (to, server.port()), request, &mut datagram);
         self.send(problem, client, &quote(from, to, UDP, &datagram, datagram.len()))
@@ -278,19 +282,6 @@ fn raw_socket(own: IpAddr, server: SocketAddr) -> io::Result<UdpSocket> {
     from.set_port(0);
     socket.bind(&from.into())?;
     Ok(socket.into())
-}
-
-/// Our address towards a client, which is where its datagram went, unless this
-/// host has several on that side. Connecting a UDP socket sends nothing: it
-/// asks the routing table.
-fn own_address(client: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr = match client {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(client).ok()?;
-    Some(socket.local_addr().ok()?.ip().to_canonical())
 }
 
 fn no_raw_socket(why: &io::Error) -> String {

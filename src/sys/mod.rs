@@ -4,10 +4,12 @@
 //! file says so in its result, and the programs go on without.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::SystemTime;
 
+use packets::icmp::Version;
 use packets::icmp_error::Problem;
+use socket2::SockRef;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -114,6 +116,17 @@ pub enum PortUser {
     /// A connection is over, and the kernel keeps its port for another minute,
     /// in case segments of it are still on their way (RFC 9293, TIME-WAIT).
     TimeWait,
+}
+
+/// Sets the TTL, or over IPv6 the hop limit, of what the socket sends next.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn set_ttl(socket: &UdpSocket, version: Version, ttl: u8) -> io::Result<()> {
+    match version {
+        Version::V4 => socket.set_ttl(ttl.into()),
+        Version::V6 => SockRef::from(socket).set_unicast_hops_v6(ttl.into()),
+    }
 }
 
 /// A packet that came in, and what the kernel knows about it.

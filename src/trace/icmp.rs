@@ -4,16 +4,17 @@
 //! like any packet. A datagram socket is given the replies alone; there the
 //! errors wait in its error queue.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Answer, Heard, Prober};
+use super::probe::{Heard, Response};
 use crate::clock::Arrival;
-use crate::icmp_socket::{IcmpSocket, Kind};
-use crate::sys;
+use crate::icmp_socket::{self, IcmpSocket, Received};
+use crate::sys::{self, QueuedError};
 use packets::checksum;
 use packets::icmp::{Body, Echo, Message, Version};
+use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
 
 /// Sends echo requests, and hears what comes of them.
@@ -27,85 +28,53 @@ pub struct IcmpProber {
 }
 
 impl IcmpProber {
-    /// `size` is that of the payload, in bytes. With `whole`, routers may not
-    /// cut the probes into fragments.
+    /// Every probe carries `payload`. With `whole`, routers may not cut the
+    /// probes into fragments.
     ///
     /// # Errors
     /// One line for a person: no ICMP socket is allowed, and each mend.
-    pub fn open(target: SocketAddr, size: usize, whole: bool) -> Result<IcmpProber, String> {
+    pub fn open(target: SocketAddr, payload: Vec<u8>, whole: bool) -> Result<IcmpProber, String> {
         let icmp = IcmpSocket::open(Version::of(target.ip()))?;
         sys::forbid_fragments(&icmp.socket, icmp.version, whole);
-        let buffer = vec![0; 65_536];
-        let packet = Vec::new();
-        Ok(IcmpProber { icmp, target, payload: super::payload(size), packet, buffer })
+        Ok(IcmpProber { icmp, target, payload, packet: Vec::new(), buffer: vec![0; 65_536] })
     }
 
-    /// The oldest error in the queue, if it answers a probe of ours.
-    fn queued(&mut self) -> io::Result<Option<Option<Heard>>> {
-        let Some(error) = sys::next_error(&self.icmp.socket, &mut self.buffer)? else {
-            return Ok(None);
-        };
-        let arrival = Arrival::new(error.stamp);
-        // The kernel found our socket by the quotation's identifier, and hands
-        // out the quoted request.
-        let request = Message::parse(self.icmp.version, &self.buffer[..error.length]);
-        let seq = request.ok().and_then(|request| match request.body {
-            Body::EchoRequest(echo) => Some(echo.sequence),
-            _ => None,
-        });
-        let (Some(seq), Some(problem), Some(from)) = (seq, error.problem, error.from) else {
-            return Ok(Some(None));
-        };
-        let answer = Answer::Error(problem);
-        Ok(Some(Some(Heard { seq, answer, from, ttl: error.ttl, arrival })))
-    }
-}
-
-impl Prober for IcmpProber {
-    fn send(&mut self, seq: u16, ttl: u8) -> io::Result<()> {
-        let version = self.icmp.version;
-        let identifier = self.icmp.identifier;
+    /// Sends probe number `seq`, to go no further than `ttl` hops.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2) and sendto(2), but never the ICMP error of an
+    /// earlier probe.
+    pub fn send(&mut self, seq: u16, ttl: u8) -> io::Result<()> {
+        let IcmpSocket { version, identifier, .. } = self.icmp;
         let echo = Echo { identifier, sequence: seq, payload: &self.payload };
         echo.emit(version, version.echo_request(), &mut self.packet);
-        super::set_ttl(&self.icmp.socket, version, ttl)?;
-        super::send_to(&self.icmp.socket, &self.packet, self.target)
+        let socket = &self.icmp.socket;
+        sys::set_ttl(socket, version, ttl)?;
+        self.icmp.errors.send_past_errors(socket, &self.packet, self.target)
     }
 
-    fn hear(&mut self, patience: Duration) -> io::Result<Option<Heard>> {
-        if self.icmp.kind == Kind::Datagram
-            && let Some(error) = self.queued()?
-        {
-            return Ok(error);
-        }
-        let received = match self.icmp.receive(&mut self.buffer, patience) {
-            Ok(received) => received,
-            Err(why) if why.kind() == ErrorKind::Interrupted => return Err(why),
-            Err(why) if self.icmp.kind == Kind::Datagram => {
-                // Either nothing came, or an error that can now be taken.
-                return super::from_queue(self.queued()?, why);
-            }
-            Err(why) => return Err(why),
-        };
-        let arrival = Arrival::new(received.packet.stamp);
-        let Some(from) = received.packet.from.map(|from| from.ip()) else {
-            return Ok(None);
-        };
-        // Over IPv6 the kernel has checked it; over IPv4 a raw socket is given
-        // damaged messages as well.
-        let damaged = self.icmp.version == Version::V4 && !checksum::is_right(&[received.message]);
+    /// Waits for a response, but no longer than `time`.
+    ///
+    /// # Errors
+    /// Those of recvmsg(2) that no ICMP error explains.
+    pub fn listen(&mut self, time: Duration) -> io::Result<Heard> {
         let ours = Ours {
             version: self.icmp.version,
             identifier: self.icmp.identifier,
             target: self.target.ip(),
             payload: &self.payload,
         };
-        let answer = if damaged { None } else { ours.read(received.message, from) };
-        let ttl = received.packet.ttl;
-        Ok(answer.map(|(seq, answer)| Heard { seq, answer, from, ttl, arrival }))
+        let response = match self.icmp.listen(&mut self.buffer, time)? {
+            icmp_socket::Heard::Message(received) => ours.message(&received),
+            icmp_socket::Heard::Error(error, request) => ours.queued(&error, &request),
+            icmp_socket::Heard::Silence => return Ok(Heard::Silence),
+            icmp_socket::Heard::Interrupted => None,
+        };
+        Ok(response.map_or(Heard::Other, Heard::Response))
     }
 }
 
-/// By what an answer to a probe of ours is known: a raw socket is given all
+/// By what a response to a probe of ours is known: a raw socket is given all
 /// ICMP messages that reach this machine, whomever they answer.
 #[derive(Debug, Clone, Copy)]
 struct Ours<'a> {
@@ -116,14 +85,37 @@ struct Ours<'a> {
 }
 
 impl Ours<'_> {
-    /// Which probe a message answers, and how.
-    fn read(&self, message: &[u8], from: IpAddr) -> Option<(u16, Answer)> {
+    /// A message that came in, if it answers a probe.
+    fn message(&self, received: &Received) -> Option<Response> {
+        let from = received.packet.from?.ip();
+        // Over IPv6 the kernel has checked it; over IPv4 a raw socket is given
+        // damaged messages as well.
+        if self.version == Version::V4 && !checksum::is_right(&[received.message]) {
+            return None;
+        }
+        let (seq, error) = self.read(received.message, from)?;
+        let arrival = Arrival::new(received.packet.stamp);
+        Some(Response { seq, error, from, ttl: received.packet.ttl, arrival })
+    }
+
+    /// An error from the queue of a datagram socket. The kernel found the
+    /// socket by the quotation's identifier, and hands out the request.
+    fn queued(&self, error: &QueuedError, request: &[u8]) -> Option<Response> {
+        let Body::EchoRequest(echo) = Message::parse(self.version, request).ok()?.body else {
+            return None;
+        };
+        let (seq, arrival) = (echo.sequence, Arrival::new(error.stamp));
+        Some(Response { seq, error: error.problem, from: error.from?, ttl: error.ttl, arrival })
+    }
+
+    /// Which probe a message answers, and with which error, if with any.
+    fn read(&self, message: &[u8], from: IpAddr) -> Option<(u16, Option<Problem>)> {
         match Message::parse(self.version, message).ok()?.body {
             Body::EchoReply(echo) => {
                 let ours = echo.identifier == self.identifier
                     && echo.payload == self.payload
                     && from == self.target;
-                ours.then_some((echo.sequence, Answer::Reply))
+                ours.then_some((echo.sequence, None))
             }
             // After a redirect the probe went on all the same.
             Body::Error(error) if !error.problem.is_redirect() => {
@@ -132,7 +124,7 @@ impl Ours<'_> {
                     return None;
                 };
                 let ours = identifier == self.identifier && quoted.destination == self.target;
-                ours.then_some((sequence, Answer::Error(error.problem)))
+                ours.then_some((sequence, Some(error.problem)))
             }
             _ => None,
         }
@@ -142,7 +134,7 @@ impl Ours<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packets::icmp_error::{IcmpError, Problem};
+    use packets::icmp_error::IcmpError;
     use packets::{ipv4, ipv6};
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -190,7 +182,7 @@ mod tests {
         let request = echo(8, 7, 3, b"probe");
         for quotes in [8, 13] {
             let message = error(EXPIRED, BOB, &request, quotes);
-            assert_eq!(OURS.read(&message, ROUTER), Some((3, Answer::Error(EXPIRED))));
+            assert_eq!(OURS.read(&message, ROUTER), Some((3, Some(EXPIRED))));
         }
         let message = error(EXPIRED, BOB, &request, 7);
         assert_eq!(OURS.read(&message, ROUTER), None);
@@ -211,7 +203,7 @@ mod tests {
     #[test]
     fn only_the_targets_reply_with_our_identifier_and_payload_is_one() {
         let reply = echo(0, 7, 3, b"probe");
-        assert_eq!(OURS.read(&reply, BOB.into()), Some((3, Answer::Reply)));
+        assert_eq!(OURS.read(&reply, BOB.into()), Some((3, None)));
         // Our own request comes by on loopback.
         let request = echo(8, 7, 3, b"probe");
         let of_another = echo(0, 8, 3, b"probe");
@@ -243,9 +235,9 @@ mod tests {
         let problem = Problem { version: Version::V6, kind: 3, code: 0, rest: 0 };
         let mut message = Vec::new();
         IcmpError { problem, quoted: &quoted, extensions: &[] }.emit(&mut message);
-        assert_eq!(ours.read(&message, ROUTER), Some((9, Answer::Error(problem))));
+        assert_eq!(ours.read(&message, ROUTER), Some((9, Some(problem))));
         request[0] = 129;
-        assert_eq!(ours.read(&request, target.into()), Some((9, Answer::Reply)));
+        assert_eq!(ours.read(&request, target.into()), Some((9, None)));
     }
 
     proptest! {

@@ -1,13 +1,14 @@
 //! The way to a host, hop by hop; a way that changed can so be told.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use socklab::cli::show_duration;
+use socklab::pace::Step;
 use socklab::trace::icmp::IcmpProber;
-use socklab::trace::plan::{Outcome as Fate, Plan, Probe, Settings};
-use socklab::trace::{self, Event};
+use socklab::trace::{self, Heard, Probe, ProbeState, Settings, Tracer};
 
 use crate::outcome::{Deadline, Outcome};
 
@@ -71,8 +72,8 @@ impl Trace {
     }
 
     fn to(&self, target: SocketAddr, deadline: &Deadline) -> Result<Outcome, NoAnswer> {
-        let lacks = |why| NoAnswer::Lack(Outcome::unverified(why));
-        let mut prober = IcmpProber::open(target, SIZE, false).map_err(lacks)?;
+        let mut prober = IcmpProber::open(target, trace::payload(SIZE), false)
+            .map_err(|why| NoAnswer::Lack(Outcome::unverified(why)))?;
         let settings = Settings {
             first_hop: 1,
             max_hops: self.max_hops,
@@ -80,20 +81,22 @@ impl Trace {
             timeout: PATIENCE.min(deadline.timeout / 2),
             interval: Duration::ZERO,
         };
-        let mut plan = Plan::new(target.ip(), settings);
+        let mut tracer = Tracer::new(target.ip(), settings);
         let mut hops: Vec<Hop> = Vec::new();
         let began = Instant::now();
-        let late = || deadline.left().is_none();
-        let traced = trace::run(&mut prober, &mut plan, late, |event| {
-            if let Event::Hop { probes } = event {
+        while deadline.left().is_some() {
+            go_on(&mut tracer, &mut prober).map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))?;
+            while let Some(probes) = tracer.next_hop() {
                 hops.push(Hop::of(probes));
             }
-        });
-        traced.map_err(lacks)?;
-        hops.extend(plan.untold().map(Hop::of));
+            if tracer.finished() {
+                break;
+            }
+        }
+        hops.extend(tracer.untold().map(Hop::of));
         let took = began.elapsed();
         let path: Vec<Json> = hops.iter().map(Hop::json).collect();
-        let outcome = match (plan.reached(), plan.ended()) {
+        let outcome = match (tracer.reached(), tracer.ended()) {
             (Some(hop), _) => {
                 let rtt = hops.last().and_then(|hop| hop.rtt);
                 let hops = if hop == 1 { "1 hop".to_string() } else { format!("{hop} hops") };
@@ -102,7 +105,7 @@ impl Trace {
             (None, Some(hop)) => {
                 Outcome::down(format!("the way ends at hop {hop}: {}", last(&hops)))
             }
-            (None, None) if !plan.finished() => Outcome::down(format!(
+            (None, None) if !tracer.finished() => Outcome::down(format!(
                 "not reached within {}, only as far as {}",
                 show_duration(deadline.timeout),
                 last(&hops)
@@ -115,13 +118,32 @@ impl Trace {
         };
         let outcome = outcome
             .with("address", target.ip().to_string())
-            .with("hops", plan.ended())
+            .with("hops", tracer.ended())
             .with("path", path);
-        match (plan.reached(), plan.ended()) {
+        match (tracer.reached(), tracer.ended()) {
             (None, Some(_)) => Err(NoAnswer::Refused(outcome)),
             _ => Ok(outcome),
         }
     }
+}
+
+/// Does what is next: sends a probe, or listens for what comes of those under way.
+fn go_on(tracer: &mut Tracer, prober: &mut IcmpProber) -> io::Result<()> {
+    let now = Instant::now();
+    match tracer.step(now) {
+        Step::Done => {}
+        Step::Send => {
+            let (seq, ttl) = tracer.next_probe();
+            prober.send(seq, ttl)?;
+            tracer.sent(now);
+        }
+        Step::Wait(time) => match prober.listen(time)? {
+            Heard::Response(response) => drop(tracer.heard(&response)),
+            Heard::Silence => while tracer.timed_out(now).is_some() {},
+            Heard::Other => {}
+        },
+    }
+    Ok(())
 }
 
 /// Who answered at one distance; several where the way forks.
@@ -135,7 +157,7 @@ impl Hop {
     fn of(probes: &[Probe]) -> Hop {
         let mut hop = Hop { from: Vec::new(), rtt: None };
         for probe in probes {
-            if let Fate::Answered { from, rtt, .. } = probe.outcome {
+            if let ProbeState::Answered { from, rtt, .. } = probe.state {
                 hop.from.push(from);
                 hop.rtt = hop.rtt.into_iter().chain([rtt]).min();
             }

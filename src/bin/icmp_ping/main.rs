@@ -13,7 +13,7 @@
 //! what was meant for others; so it needs a privilege, and a good look at every
 //! message before it takes it for its own.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,8 +23,7 @@ use packets::icmp::{Body, Message, Version};
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
-use socklab::icmp_errors::IcmpErrors;
-use socklab::icmp_socket::{IcmpSocket, Kind};
+use socklab::icmp_socket::{Heard, IcmpSocket};
 use socklab::probes::Probes;
 use socklab::report::{Event, Reporter};
 use socklab::sys;
@@ -62,7 +61,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         _ => version.unspecified(),
     };
     own.set_port(args.identifier.unwrap_or(0));
-    let icmp = IcmpSocket::open_at(own)?;
+    let mut icmp = IcmpSocket::raw(own).or_else(|why| IcmpSocket::datagram(own, &why))?;
     path::set_options(&icmp.socket, version, args)?;
     let pattern = args.pattern.as_ref().map(|pattern| pattern.0.as_slice());
     let mut sent = Sent {
@@ -78,16 +77,12 @@ fn run(args: &Args) -> Result<Exit, String> {
     let reporter = Reporter::in_pings_words(args.json, args.quiet, &host, &shown(target, &host));
     tell::start(&reporter, args, &icmp);
     let mut dissector = Dissector::new(&reporter, args.explain);
-    // A raw socket receives ICMP errors as the messages that they are; for a
-    // datagram socket the kernel keeps them in a queue.
-    let mut errors =
-        (icmp.kind == Kind::Datagram).then(|| IcmpErrors::of(&icmp.socket, target.ip()));
     let mut buffer = vec![0; 65_536];
     let began = Instant::now();
     let mut next_send = began;
     let mut trouble = None;
     // So little sleep is not worth it; see there.
-    let awake = !args.interval.is_zero() && args.interval < Duration::from_millis(10);
+    icmp.awake = !args.interval.is_zero() && args.interval < Duration::from_millis(10);
 
     while !cli::stopping() {
         let now = Instant::now();
@@ -110,7 +105,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 }
                 // The error of an earlier request; this one was not sent, and
                 // has its turn again.
-                Err(why) if take(&mut errors, &icmp, &why, &mut sent, &reporter) => continue,
+                Err(why) if icmp.errors.excuses(&icmp.socket, &why) => continue,
                 Err(why) => {
                     let seq = sent.probes.not_sent(sending, NO_STAMP);
                     let why = not_sent(&why, &route, version);
@@ -133,13 +128,8 @@ fn run(args: &Args) -> Result<Exit, String> {
         }
         let asked = Instant::now();
         let patience = until.saturating_duration_since(asked);
-        let incoming = if awake {
-            icmp.receive_awake(&mut buffer, patience)
-        } else {
-            icmp.receive(&mut buffer, patience)
-        };
-        match incoming {
-            Ok(received) => {
+        match icmp.listen(&mut buffer, patience) {
+            Ok(Heard::Message(received)) => {
                 let arrival = Arrival::new(received.packet.stamp);
                 let from = received.packet.from.map_or(target.ip(), |from| from.ip());
                 let finding = sent.find(&received, from, &arrival);
@@ -148,20 +138,26 @@ fn run(args: &Args) -> Result<Exit, String> {
                 }
                 tell::finding(&reporter, &finding, &received, from);
             }
-            Err(why) => match why.kind() {
-                // Nothing is left to read: what is due by now did not come.
-                ErrorKind::WouldBlock => {
-                    while let Some((seq, _)) = sent.probes.timed_out(asked) {
-                        reporter.event(&Event::Timeout { seq, after: args.timeout });
-                    }
+            Ok(Heard::Error(error, request)) => {
+                if let Some(problem) = error.problem
+                    && let Ok(request) = Message::parse(version, &request)
+                    && let Body::EchoRequest(echo) = request.body
+                {
+                    let finding = sent.failed(echo.sequence, echo.payload, problem);
+                    tell::error(&reporter, &finding, error.from);
                 }
-                ErrorKind::Interrupted => {}
-                _ if take(&mut errors, &icmp, &why, &mut sent, &reporter) => {}
-                _ => {
-                    trouble = Some(format!("cannot receive from {}: {}", host, cause(&why)));
-                    break;
+            }
+            // Nothing is left to read: what is due by now did not come.
+            Ok(Heard::Silence) => {
+                while let Some((seq, _)) = sent.probes.timed_out(asked) {
+                    reporter.event(&Event::Timeout { seq, after: args.timeout });
                 }
-            },
+            }
+            Ok(Heard::Interrupted) => {}
+            Err(why) => {
+                trouble = Some(format!("cannot receive from {host}: {}", cause(&why)));
+                break;
+            }
         }
     }
 
@@ -173,26 +169,6 @@ fn run(args: &Args) -> Result<Exit, String> {
         None if answered > 0 => Ok(Exit::Ok),
         None => Ok(Exit::NoReply),
     }
-}
-
-/// After a call on the socket failed: takes the errors that the kernel has kept,
-/// and tells them. True if they are the reason, so that the call is to be made again.
-fn take(
-    errors: &mut Option<IcmpErrors>,
-    icmp: &IcmpSocket,
-    why: &io::Error,
-    sent: &mut Sent,
-    reporter: &Reporter,
-) -> bool {
-    let Some(errors) = errors else { return false };
-    errors.take(&icmp.socket, why, |error| {
-        if let Ok(request) = Message::parse(icmp.version, error.request)
-            && let Body::EchoRequest(echo) = request.body
-        {
-            let finding = sent.failed(echo.sequence, echo.payload, error.problem);
-            tell::error(reporter, &finding, error.from);
-        }
-    })
 }
 
 /// Why a request was not sent, in a few words.

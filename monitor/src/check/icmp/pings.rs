@@ -1,6 +1,5 @@
 //! Echo requests, and the replies and errors that belong to them.
 
-use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -8,8 +7,8 @@ use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
 use socklab::clock::Arrival;
-use socklab::icmp_socket::{IcmpSocket, Kind};
-use socklab::sys;
+use socklab::icmp_socket::{Heard, IcmpSocket};
+use socklab::sys::QueuedError;
 
 use crate::check::lack;
 use crate::check::reach::NoAnswer;
@@ -87,19 +86,15 @@ impl Pings {
             packet,
         );
         watch(&Packet { direction: Direction::Sent, bytes: packet, peer: Some(self.target.ip()) });
-        // A socket that queues errors fails once for each that came in since.
-        for attempt in 0.. {
-            let sent = Instant::now();
-            match self.icmp.socket.send_to(packet, self.target) {
-                Ok(_) => {
-                    self.pings.push(Ping { nonce, sent, rtt: None, failed: false });
-                    return Ok(());
-                }
-                Err(_) if attempt < 3 && self.take_queued() => {}
-                Err(why) => return Err(NoAnswer::Lack(lack::not_asked(&why))),
+        let sent = Instant::now();
+        let socket = &self.icmp.socket;
+        match self.icmp.errors.send_past_errors(socket, packet, self.target) {
+            Ok(()) => {
+                self.pings.push(Ping { nonce, sent, rtt: None, failed: false });
+                Ok(())
             }
+            Err(why) => Err(NoAnswer::Lack(lack::not_asked(&why))),
         }
-        Ok(())
     }
 
     fn hear(
@@ -109,15 +104,14 @@ impl Pings {
         watch: Watch,
     ) -> Result<(), NoAnswer> {
         let version = self.icmp.version;
-        let received = match self.icmp.receive(buffer, patience) {
-            Ok(received) => received,
-            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+        let heard = self.icmp.listen(buffer, patience);
+        let received = match heard.map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))? {
+            Heard::Message(received) => received,
+            Heard::Error(error, request) => {
+                self.queued(&error, &request);
                 return Ok(());
             }
-            Err(_) if self.take_queued() => return Ok(()),
-            Err(why) => {
-                return Err(NoAnswer::Lack(lack::not_asked(&why)));
-            }
+            Heard::Silence | Heard::Interrupted => return Ok(()),
         };
         let from = received.packet.from.map(|from| from.ip());
         let arrival = Arrival::new(received.packet.stamp);
@@ -159,23 +153,15 @@ impl Pings {
         Ok(())
     }
 
-    /// Takes what the kernel keeps of errors for a datagram socket; a raw one
-    /// receives them as messages. False if there were none.
-    fn take_queued(&mut self) -> bool {
-        let mut buffer = [0; 512];
-        let mut any = false;
-        while self.icmp.kind == Kind::Datagram
-            && let Ok(Some(error)) = sys::next_error(&self.icmp.socket, &mut buffer)
+    /// An error that the kernel has kept for a datagram socket; a raw one
+    /// receives them as messages.
+    fn queued(&mut self, error: &QueuedError, request: &[u8]) {
+        if let Some(problem) = error.problem
+            && let Ok(request) = Message::parse(self.icmp.version, request)
+            && let Body::EchoRequest(echo) = request.body
         {
-            any = true;
-            if let Some(problem) = error.problem
-                && let Ok(request) = Message::parse(self.icmp.version, &buffer[..error.length])
-                && let Body::EchoRequest(echo) = request.body
-            {
-                self.failed(echo.sequence, problem, error.from);
-            }
+            self.failed(echo.sequence, problem, error.from);
         }
-        any
     }
 
     fn failed(&mut self, sequence: u16, problem: Problem, from: Option<IpAddr>) {

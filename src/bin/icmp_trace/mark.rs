@@ -1,22 +1,8 @@
 //! What traceroute shows behind a time: nothing, or an exclamation mark and a letter.
 
-use super::Answer;
-use super::plan::{Outcome, Probe};
 use packets::icmp::Version::{V4, V6};
 use packets::icmp_error::Problem;
-
-/// Whether the probe came to its end there. Only an error that says that the
-/// TTL was used up speaks of a router with more behind it.
-pub fn ends(answer: &Answer) -> bool {
-    match answer {
-        Answer::Reply => true,
-        Answer::Error(problem) => !used_up(problem),
-    }
-}
-
-fn used_up(problem: &Problem) -> bool {
-    matches!((problem.version, problem.kind, problem.code), (V4, 11, 0) | (V6, 3, 0))
-}
+use socklab::trace::{Probe, ProbeState, ends_the_way};
 
 /// The mark of an answered probe: `!H` where the host cannot be reached, `!N`
 /// the network, `!P` the protocol; `!X` where somebody forbids it; `!F-1300`
@@ -28,15 +14,13 @@ fn used_up(problem: &Problem) -> bool {
 ///
 /// A closed port has none: to a UDP probe that is the target's own answer.
 pub fn mark(probe: &Probe) -> Option<String> {
-    let Outcome::Answered { answer, ttl, .. } = probe.outcome else {
+    let ProbeState::Answered { error, ttl, .. } = probe.state else {
         return None;
     };
-    let spent = || ttl.is_some_and(|ttl| ttl <= 1).then(|| "!".to_string());
-    match answer {
-        Answer::Reply => spent(),
-        Answer::Error(problem) if used_up(&problem) => None,
-        Answer::Error(problem) if is_closed_port(&problem) => spent(),
-        Answer::Error(problem) => Some(of(&problem)),
+    match error {
+        Some(_) if !ends_the_way(error) => None,
+        Some(problem) if !is_closed_port(&problem) => Some(of(&problem)),
+        _ => ttl.is_some_and(|ttl| ttl <= 1).then(|| "!".to_string()),
     }
 }
 
@@ -65,7 +49,6 @@ fn of(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packets::icmp::Version;
 
     #[test]
     fn each_error_has_the_mark_that_traceroute_gives_it() {
@@ -91,15 +74,7 @@ mod tests {
         ] {
             let problem = Problem { version, kind, code, rest };
             assert_eq!(of(&problem), expected);
-            assert!(ends(&Answer::Error(problem)));
-        }
-    }
-
-    #[test]
-    fn a_ttl_used_up_leads_on() {
-        for (version, kind) in [(Version::V4, 11), (Version::V6, 3)] {
-            let problem = Problem { version, kind, code: 0, rest: 0 };
-            assert!(!ends(&Answer::Error(problem)));
+            assert!(ends_the_way(Some(problem)));
         }
     }
 }

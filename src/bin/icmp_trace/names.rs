@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cli::LOOK_UP;
-use crate::sys;
+use socklab::cli::{self, LOOK_UP};
+use socklab::sys;
 
 /// So long a name is waited for, at the most. After one was not there in time
 /// no further one is waited for: the resolver is slow, or not there.
@@ -21,25 +21,27 @@ pub struct Names {
     asked: HashMap<IpAddr, Instant>,
     answers: (Sender<Lookup>, Receiver<Lookup>),
     patience: Duration,
+    /// Whether nobody wants to know.
+    pub numeric: bool,
 }
 
 type Lookup = (IpAddr, Option<String>);
 
-impl Default for Names {
-    fn default() -> Names {
+impl Names {
+    pub fn new(numeric: bool) -> Names {
         Names {
             known: HashMap::new(),
             asked: HashMap::new(),
             answers: mpsc::channel(),
             patience: PATIENCE,
+            numeric,
         }
     }
-}
 
-impl Names {
-    /// Begins to look an address up, unless that has begun before.
+    /// Begins to look an address up, unless that has begun before. By the time
+    /// its hop is shown, the name may be here.
     pub fn ask(&mut self, address: IpAddr) {
-        if self.asked.contains_key(&address) {
+        if self.numeric || self.asked.contains_key(&address) {
             return;
         }
         self.asked.insert(address, Instant::now());
@@ -52,8 +54,12 @@ impl Names {
     }
 
     /// The name of an address that was asked for, if it comes in time, and
-    /// before `stopped` says that nobody wants to wait any longer.
-    pub fn name(&mut self, address: IpAddr, stopped: impl Fn() -> bool) -> Option<&str> {
+    /// before Ctrl-C says that nobody wants to wait any longer.
+    pub fn name(&mut self, address: IpAddr) -> Option<String> {
+        self.name_unless(address, cli::stopping)
+    }
+
+    fn name_unless(&mut self, address: IpAddr, stopped: impl Fn() -> bool) -> Option<String> {
         let until = *self.asked.get(&address)? + self.patience;
         while !self.known.contains_key(&address) {
             let left = until.saturating_duration_since(Instant::now());
@@ -69,7 +75,7 @@ impl Names {
                 }
             }
         }
-        self.known.get(&address)?.as_deref()
+        self.known.get(&address)?.clone()
     }
 }
 
@@ -93,22 +99,22 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_or_does_not_come_has_no_name() {
-        let mut names = Names { patience: Duration::ZERO, ..Names::default() };
+        let mut names = Names { patience: Duration::ZERO, ..Names::new(false) };
         let address = IpAddr::from([10, 0, 0, 1]);
-        assert_eq!(names.name(address, || false), None);
+        assert_eq!(names.name(address), None);
         names.asked.insert(address, Instant::now());
-        assert_eq!(names.name(address, || false), None);
+        assert_eq!(names.name(address), None);
         names.answers.0.send((address, Some("router".into()))).unwrap();
-        assert_eq!(names.name(address, || false), Some("router"));
+        assert_eq!(names.name(address), Some("router".to_string()));
     }
 
     #[test]
     fn ctrl_c_ends_the_wait_for_a_name() {
         let hour = Duration::from_secs(3600);
-        let mut names = Names { patience: hour, ..Names::default() };
+        let mut names = Names { patience: hour, ..Names::new(false) };
         let (address, began) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
         names.asked.insert(address, began);
-        assert_eq!(names.name(address, || true), None);
+        assert_eq!(names.name_unless(address, || true), None);
         assert!(began.elapsed() < hour / 60);
         assert_eq!(names.patience, Duration::ZERO, "nor is another name waited for");
     }

@@ -5,42 +5,39 @@
 //! which quotes the ports, says which probe it answers. On Linux an ordinary
 //! socket is told of all this in its error queue: no privilege is needed.
 
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use super::{Answer, Heard, Prober};
-use crate::clock::Arrival;
-use crate::endpoint::cause;
-use crate::sys::{self, Packet, QueuedError};
 use packets::icmp::Version;
+use socklab::clock::Arrival;
+use socklab::endpoint::{any_port, cause};
+use socklab::error_queue::{ErrorQueue, Instead};
+use socklab::sys::{self, Packet, QueuedError};
+use socklab::trace::{Heard, Response};
 
 /// Sends datagrams to closed ports, and hears what comes of them.
 #[derive(Debug)]
 pub struct UdpProber {
-    socket: UdpSocket,
+    pub socket: UdpSocket,
     version: Version,
-    /// With the port of the probe whose number would be 0.
+    /// With the port of the first probe.
     target: SocketAddr,
     payload: Vec<u8>,
     buffer: Vec<u8>,
+    errors: ErrorQueue,
 }
 
 impl UdpProber {
     /// The first probe goes to the port of `target`, the second to the next
-    /// one, and so on; `size` is that of the payload, in bytes. With `whole`,
-    /// routers may not cut the probes into fragments.
+    /// one, and so on; each carries `payload`. With `whole`, routers may not
+    /// cut the probes into fragments.
     ///
     /// # Errors
     /// One line for a person: no socket, or no error queue.
-    pub fn open(target: SocketAddr, size: usize, whole: bool) -> Result<UdpProber, String> {
-        let any = if target.is_ipv4() {
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-        } else {
-            SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-        };
+    pub fn open(target: SocketAddr, payload: Vec<u8>, whole: bool) -> Result<UdpProber, String> {
         // Not connected, as its probes go to many ports.
-        let socket = UdpSocket::bind(any)
+        let socket = UdpSocket::bind(any_port(target))
             .map_err(|why| format!("cannot open a UDP socket: {}", cause(&why)))?;
         let version = Version::of(target.ip());
         if !sys::queue_errors(&socket, version) {
@@ -52,35 +49,43 @@ impl UdpProber {
         sys::show_ttl(&socket, version);
         sys::forbid_fragments(&socket, version, whole);
         let buffer = vec![0; 65_536];
-        Ok(UdpProber { socket, version, target, payload: super::payload(size), buffer })
+        Ok(UdpProber { socket, version, target, payload, buffer, errors: ErrorQueue::default() })
     }
 
-    /// The oldest error in the queue, if it answers a probe of ours.
-    fn queued(&mut self) -> io::Result<Option<Option<Heard>>> {
-        let error = sys::next_error(&self.socket, &mut self.buffer)?;
-        Ok(error.map(|error| error_heard(self.target, &error)))
+    /// Sends probe number `seq`, to go no further than `ttl` hops.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2) and sendto(2), but never the ICMP error of an
+    /// earlier probe.
+    pub fn send(&mut self, seq: u16, ttl: u8) -> io::Result<()> {
+        let mut to = self.target;
+        to.set_port(port(self.target, seq));
+        sys::set_ttl(&self.socket, self.version, ttl)?;
+        self.errors.send_past_errors(&self.socket, &self.payload, to)
+    }
+
+    /// Waits for a response, but no longer than `time`.
+    ///
+    /// # Errors
+    /// Those of recvmsg(2) that no ICMP error explains.
+    pub fn listen(&mut self, time: Duration) -> io::Result<Heard> {
+        let taken = match self.errors.next() {
+            Some(taken) => Instead::Error(taken),
+            None => match sys::receive_packet(&self.socket, &mut self.buffer, time) {
+                Ok(packet) => return Ok(heard(reply(self.target, &packet))),
+                Err(why) => self.errors.instead(&self.socket, why)?,
+            },
+        };
+        Ok(match taken {
+            Instead::Error((taken, _)) => heard(error(self.target, &taken)),
+            Instead::Silence => Heard::Silence,
+            Instead::Interrupted => Heard::Other,
+        })
     }
 }
 
-impl Prober for UdpProber {
-    fn send(&mut self, seq: u16, ttl: u8) -> io::Result<()> {
-        let mut to = self.target;
-        to.set_port(port(self.target, seq));
-        super::set_ttl(&self.socket, self.version, ttl)?;
-        super::send_to(&self.socket, &self.payload, to)
-    }
-
-    fn hear(&mut self, patience: Duration) -> io::Result<Option<Heard>> {
-        if let Some(error) = self.queued()? {
-            return Ok(error);
-        }
-        match sys::receive_packet(&self.socket, &mut self.buffer, patience) {
-            Ok(packet) => Ok(reply_heard(self.target, &packet)),
-            Err(why) if why.kind() == ErrorKind::Interrupted => Err(why),
-            // Either nothing came, or an error that can now be taken.
-            Err(why) => super::from_queue(self.queued()?, why),
-        }
-    }
+fn heard(response: Option<Response>) -> Heard {
+    response.map_or(Heard::Other, Heard::Response)
 }
 
 /// The port of a probe.
@@ -94,33 +99,34 @@ fn seq(target: SocketAddr, port: u16) -> u16 {
     port.wrapping_sub(target.port()).wrapping_add(1)
 }
 
-fn error_heard(target: SocketAddr, error: &QueuedError) -> Option<Heard> {
-    let arrival = Arrival::new(error.stamp);
-    let to = error.to.filter(|to| to.ip() == target.ip())?;
-    let (problem, from) = (error.problem?, error.from?);
+fn error(target: SocketAddr, taken: &QueuedError) -> Option<Response> {
+    let arrival = Arrival::new(taken.stamp);
+    let to = taken.to.filter(|to| to.ip() == target.ip())?;
+    let (problem, from) = (taken.problem?, taken.from?);
     let seq = seq(target, to.port());
-    Some(Heard { seq, answer: Answer::Error(problem), from, ttl: error.ttl, arrival })
+    Some(Response { seq, error: Some(problem), from, ttl: taken.ttl, arrival })
 }
 
 /// Somebody listens there after all, and sent a datagram.
-fn reply_heard(target: SocketAddr, packet: &Packet) -> Option<Heard> {
+fn reply(target: SocketAddr, packet: &Packet) -> Option<Response> {
     let arrival = Arrival::new(packet.stamp);
     let from = packet.from.filter(|from| from.ip() == target.ip())?;
     let seq = seq(target, from.port());
-    Some(Heard { seq, answer: Answer::Reply, from: from.ip(), ttl: packet.ttl, arrival })
+    Some(Response { seq, error: None, from: from.ip(), ttl: packet.ttl, arrival })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use packets::icmp_error::Problem;
+    use std::io::ErrorKind;
     use std::net::IpAddr;
 
     fn target() -> SocketAddr {
         "10.0.3.2:33434".parse().unwrap()
     }
 
-    fn error(to: &str) -> QueuedError {
+    fn taken(to: &str) -> QueuedError {
         QueuedError {
             why: ErrorKind::HostUnreachable.into(),
             problem: Some(Problem { version: Version::V4, kind: 11, code: 0, rest: 0 }),
@@ -136,16 +142,16 @@ mod tests {
     #[test]
     fn an_error_says_by_its_port_which_probe_it_answers() {
         for (to, seq) in [("10.0.3.2:33434", 1), ("10.0.3.2:33523", 90)] {
-            assert_eq!(error_heard(target(), &error(to)).unwrap().seq, seq);
+            assert_eq!(error(target(), &taken(to)).unwrap().seq, seq);
         }
         assert_eq!(port(target(), 90), 33523);
     }
 
     #[test]
     fn errors_of_others_and_of_this_machine_itself_are_passed_over() {
-        assert!(error_heard(target(), &error("10.0.3.3:33434")).is_none());
-        let own = QueuedError { problem: None, ..error("10.0.3.2:33434") };
-        assert!(error_heard(target(), &own).is_none());
+        assert!(error(target(), &taken("10.0.3.3:33434")).is_none());
+        let own = QueuedError { problem: None, ..taken("10.0.3.2:33434") };
+        assert!(error(target(), &own).is_none());
         // Below the first port lie the numbers that the plan does not know.
         assert_eq!(seq(target(), 33433), 0);
         assert_eq!(seq(target(), 33432), u16::MAX);

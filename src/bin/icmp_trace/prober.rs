@@ -1,0 +1,60 @@
+//! The two ways to send probes and to hear what comes of them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socklab::endpoint::{address_towards, any_port};
+use socklab::icmp_socket::Kind;
+use socklab::trace::Heard;
+use socklab::trace::icmp::IcmpProber;
+
+use crate::udp::UdpProber;
+
+pub enum Prober {
+    /// Ping's requests.
+    Icmp(IcmpProber),
+    /// Datagrams to closed ports.
+    Udp(UdpProber),
+}
+
+impl Prober {
+    /// For the first line: `trace to bob (10.0.2.2) by ICMP echo`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Prober::Udp(_) => "UDP",
+            Prober::Icmp(prober) => match prober.icmp.kind {
+                Kind::Raw => "ICMP echo",
+                Kind::Datagram => "ICMP echo on a datagram socket",
+            },
+        }
+    }
+
+    /// Our address towards `target`, and the port from which UDP probes go. A
+    /// socket that is bound to none has the one that the routing table gives it.
+    pub fn local(&self, target: SocketAddr) -> SocketAddr {
+        let port = match self {
+            Prober::Udp(prober) => prober.socket.local_addr().map_or(0, |local| local.port()),
+            Prober::Icmp(_) => 0,
+        };
+        let mut local = address_towards(target).unwrap_or(any_port(target));
+        local.set_port(port);
+        local
+    }
+
+    /// Sends probe number `seq`, to go no further than `ttl` hops.
+    pub fn send(&mut self, seq: u16, ttl: u8) -> io::Result<()> {
+        match self {
+            Prober::Icmp(prober) => prober.send(seq, ttl),
+            Prober::Udp(prober) => prober.send(seq, ttl),
+        }
+    }
+
+    /// Waits for a response, but no longer than `time`.
+    pub fn listen(&mut self, time: Duration) -> io::Result<Heard> {
+        match self {
+            Prober::Icmp(prober) => prober.listen(time),
+            Prober::Udp(prober) => prober.listen(time),
+        }
+    }
+}
