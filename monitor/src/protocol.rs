@@ -40,6 +40,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::verdict::Verdict;
+
 use crate::bounds;
 
 /// The version that stands in `hello`. It changes when an old peer could not
@@ -183,7 +185,7 @@ pub struct Report {
     /// By its monotonic clock: from the check's beginning to its end.
     pub duration_us: u64,
     /// `up`, `degraded`, `down` or `unverified`.
-    pub verdict: String,
+    pub verdict: Verdict,
     /// The verdict's reason in words.
     pub reason: String,
     /// The figures of [`Outcome`](crate::outcome::Outcome).
@@ -197,6 +199,41 @@ pub struct Dropped {
     pub boot_id: String,
     pub first: u64,
     pub last: u64,
+}
+
+/// What an agent delivers, and both sides keep: a result, or what there was no
+/// room for, where it would have stood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Delivery {
+    Result(Report),
+    Dropped(Dropped),
+}
+
+impl Delivery {
+    pub fn boot_id(&self) -> &str {
+        match self {
+            Delivery::Result(report) => &report.boot_id,
+            Delivery::Dropped(dropped) => &dropped.boot_id,
+        }
+    }
+
+    /// The first and the last number; an acknowledgement of the last covers it.
+    pub fn numbers(&self) -> (u64, u64) {
+        match self {
+            Delivery::Result(report) => (report.seq, report.seq),
+            Delivery::Dropped(dropped) => (dropped.first, dropped.last),
+        }
+    }
+}
+
+impl From<Delivery> for Message {
+    fn from(delivery: Delivery) -> Message {
+        match delivery {
+            Delivery::Result(report) => Message::Result(report),
+            Delivery::Dropped(dropped) => Message::Dropped(dropped),
+        }
+    }
 }
 
 /// All results of this boot up to `seq` are stored, or known as dropped.
@@ -282,6 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn a_result_has_one_of_the_four_verdicts() {
+        let of = |verdict: &str| {
+            let line = format!(
+                r#"{{"type":"result","boot_id":"{}","seq":1,"task":"1","rev":1,"started_at":"",
+                "duration_us":1,"verdict":"{verdict}","reason":""}}"#,
+                "a".repeat(32)
+            );
+            Message::parse(line.as_bytes())
+        };
+        for verdict in Verdict::ALL {
+            assert!(matches!(of(verdict.word()), Ok(Message::Result(r)) if r.verdict == verdict));
+        }
+        let why = of("splendid").unwrap_err();
+        assert!(why.contains("`up`, `degraded`, `down`, `unverified`"), "{why}");
+    }
+
+    #[test]
     fn what_is_no_message_is_refused_in_words() {
         for text in ["", "[]", "{}", "null", "{\"type\":\"ack\"}", "{\"type\":7}", "\u{0}\u{0}"] {
             let why = Message::parse(text.as_bytes()).unwrap_err();
@@ -308,7 +362,7 @@ mod tests {
             rev: 3,
             started_at: "2026-11-21T08:18:28.123456Z".into(),
             duration_us: 1500,
-            verdict: "up".into(),
+            verdict: Verdict::Up,
             reason: "stratum 2".into(),
             detail: detail.as_object().unwrap().clone(),
         };

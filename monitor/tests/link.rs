@@ -10,7 +10,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use monitor::agent::link::{Change, Link};
-use monitor::agent::spool::Item;
 use monitor::agent::storage::Storage;
 use monitor::manager::data::Data;
 use monitor::manager::listener;
@@ -19,7 +18,9 @@ use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
 use monitor::proof::{self, Handshake, Role};
-use monitor::protocol::{Auth, Config, ConfigAck, Hello, Message, Report, TaskAck, VERSION};
+use monitor::protocol::{
+    Auth, Config, ConfigAck, Delivery, Hello, Message, Report, TaskAck, VERSION,
+};
 use monitor::token::Token;
 use socklab::endpoint::Endpoint;
 
@@ -100,12 +101,12 @@ impl Agent {
                 rev: 1,
                 started_at: "2026-11-21T08:18:28.123456Z".into(),
                 duration_us: 1,
-                verdict: "up".into(),
+                verdict: monitor::verdict::Verdict::Up,
                 reason: "open".into(),
                 detail: serde_json::Map::new(),
             };
             self.next += 1;
-            self.keep.lock().unwrap().push(Item::Result(report));
+            self.keep.lock().unwrap().push(Delivery::Result(report));
         }
     }
 

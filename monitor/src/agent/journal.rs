@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::spool::{Item, Spool};
-use crate::protocol::{Ack, Dropped};
+use super::spool::Spool;
+use crate::protocol::{Ack, Delivery, Dropped, Message, Report};
 use crate::{atomic, bounds};
 
 /// The file is written anew when it has more than twice as many lines as are
@@ -30,8 +30,16 @@ const SLACK_BYTES: u64 = 256 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Item(Item),
+    Item(#[serde(with = "InSpool")] Delivery),
     Acked(Ack),
+}
+
+/// How a delivery stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Delivery", rename_all = "snake_case")]
+enum InSpool {
+    Result(Report),
+    Dropped(Dropped),
 }
 
 /// A spool with its file.
@@ -87,7 +95,7 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn push(&mut self, item: Item) -> io::Result<()> {
+    pub fn push(&mut self, item: Delivery) -> io::Result<()> {
         let line = Line::Item(item.clone());
         self.spool.push(item);
         self.append(&line)
@@ -185,7 +193,7 @@ fn replay(content: &[u8], limit: usize) -> (Spool, Damage) {
                 if let Some(missing) = first.checked_sub(before + 1).filter(|count| *count > 0) {
                     damage.missing = damage.missing.saturating_add(missing);
                     let boot_id = boot_id.clone();
-                    spool.push(Item::Dropped(Dropped {
+                    spool.push(Delivery::Dropped(Dropped {
                         boot_id,
                         first: before + 1,
                         last: first - 1,
@@ -211,8 +219,8 @@ fn parse(line: &[u8]) -> Option<Line> {
     let text = if line.starts_with(b"{") { line } else { unchecked(line)? };
     let line: Line = serde_json::from_slice(text).ok()?;
     let message = match &line {
-        Line::Item(item) => item.message(),
-        Line::Acked(ack) => crate::protocol::Message::Ack(ack.clone()),
+        Line::Item(item) => Message::from(item.clone()),
+        Line::Acked(ack) => Message::Ack(ack.clone()),
     };
     bounds::check(&message).is_ok().then_some(line)
 }
@@ -247,26 +255,25 @@ fn write_anew(path: &Path, spool: &Spool) -> io::Result<(File, usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Report;
     use serde_json::Map;
 
     const BOOT: &str = "00112233445566778899aabbccddeeff";
 
-    fn item(seq: u64) -> Item {
-        Item::Result(Report {
+    fn item(seq: u64) -> Delivery {
+        Delivery::Result(Report {
             boot_id: BOOT.into(),
             seq,
             task: "1".into(),
             rev: 1,
             started_at: "2026-11-21T08:18:28.123456Z".into(),
             duration_us: 1,
-            verdict: "up".into(),
+            verdict: crate::verdict::Verdict::Up,
             reason: "two\nlines".into(),
             detail: Map::new(),
         })
     }
 
-    fn kept(journal: &Journal) -> Vec<Item> {
+    fn kept(journal: &Journal) -> Vec<Delivery> {
         journal.spool.items().cloned().collect()
     }
 
@@ -318,8 +325,8 @@ mod tests {
             fs::write(&path, &content).unwrap();
             let (journal, damage) = Journal::open(&path, 100).unwrap();
             let note = Dropped { boot_id: BOOT.into(), first: damaged, last: damaged };
-            let mut expected: Vec<Item> = (1..=4).map(item).collect();
-            expected[damaged as usize - 1] = Item::Dropped(note);
+            let mut expected: Vec<Delivery> = (1..=4).map(item).collect();
+            expected[damaged as usize - 1] = Delivery::Dropped(note);
             assert_eq!(kept(&journal), expected);
             let lines = Some((damaged as usize, 1));
             assert_eq!(damage, Damage { cut_off: false, lines, missing: 1 });
@@ -341,7 +348,7 @@ mod tests {
             let (spool, damage) = replay(&content, 100);
             assert_ne!(damage, Damage::default(), "bit {bit}");
             // What is there is right.
-            for result in spool.items().filter(|kept| matches!(kept, Item::Result(_))) {
+            for result in spool.items().filter(|kept| matches!(kept, Delivery::Result(_))) {
                 assert_eq!(*result, item(result.numbers().0), "bit {bit}");
             }
         }
@@ -359,7 +366,7 @@ mod tests {
         fs::write(&path, content).unwrap();
         let (journal, damage) = Journal::open(&path, 100).unwrap();
         let note = Dropped { boot_id: BOOT.into(), first: 6, last: 6 };
-        assert_eq!(kept(&journal), [Item::Dropped(note), item(7), item(8), item(9)]);
+        assert_eq!(kept(&journal), [Delivery::Dropped(note), item(7), item(8), item(9)]);
         assert_eq!(damage.missing, 1);
     }
 

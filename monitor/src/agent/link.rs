@@ -14,7 +14,6 @@ use socklab::clock;
 use socklab::endpoint::{Endpoint, Family, cause};
 
 use super::backoff::Backoff;
-use super::spool::Item;
 use super::storage::Storage;
 use crate::guard::lock;
 use crate::proof::{self, Handshake, Role};
@@ -251,7 +250,7 @@ impl Link {
             let (messages, first): (Vec<Message>, u64) = {
                 let storage = lock(&self.storage);
                 let (items, first) = storage.spool().from(place);
-                (items.take(BATCH).map(Item::message).collect(), first)
+                (items.take(BATCH).cloned().map(Message::from).collect(), first)
             };
             if messages.is_empty() {
                 break;

@@ -2,54 +2,14 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-
-use crate::protocol::{Ack, Dropped, Message, Report};
-
-/// What is to be sent, and kept until it is confirmed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Item {
-    Result(Report),
-    /// What there was no room for, where it would have stood.
-    Dropped(Dropped),
-}
-
-impl Item {
-    pub fn boot_id(&self) -> &str {
-        match self {
-            Item::Result(report) => &report.boot_id,
-            Item::Dropped(dropped) => &dropped.boot_id,
-        }
-    }
-
-    /// The first and the last number that it stands for.
-    pub fn numbers(&self) -> (u64, u64) {
-        match self {
-            Item::Result(report) => (report.seq, report.seq),
-            Item::Dropped(dropped) => (dropped.first, dropped.last),
-        }
-    }
-
-    /// An acknowledgement of this number confirms it.
-    fn last_seq(&self) -> u64 {
-        self.numbers().1
-    }
-
-    pub fn message(&self) -> Message {
-        match self {
-            Item::Result(report) => Message::Result(report.clone()),
-            Item::Dropped(dropped) => Message::Dropped(dropped.clone()),
-        }
-    }
-}
+use crate::protocol::{Ack, Delivery, Dropped};
 
 /// A bounded queue: when it is full, the oldest result gives way, and a note
 /// of its number takes its place.
 #[derive(Debug)]
 pub struct Spool {
     limit: usize,
-    items: VecDeque<Item>,
+    items: VecDeque<Delivery>,
     /// How many of the items are results.
     results: usize,
     /// How many items were confirmed or merged away, ever: so that a sender
@@ -84,15 +44,15 @@ impl Spool {
     }
 
     /// Everything that is kept, from the oldest on.
-    pub fn items(&self) -> impl Iterator<Item = &Item> {
+    pub fn items(&self) -> impl Iterator<Item = &Delivery> {
         self.items.iter()
     }
 
     /// Takes one more item in at the end.
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: Delivery) {
         match item {
-            Item::Result(_) => self.results += 1,
-            Item::Dropped(ref dropped) => {
+            Delivery::Result(_) => self.results += 1,
+            Delivery::Dropped(ref dropped) => {
                 let count = dropped.last.saturating_sub(dropped.first).saturating_add(1);
                 self.dropped = self.dropped.saturating_add(count);
             }
@@ -106,15 +66,15 @@ impl Spool {
     /// Turns the oldest result into a note that it was dropped, which joins
     /// the note before it where there is no gap between them.
     fn drop_oldest(&mut self) {
-        let oldest = self.items.iter().position(|item| matches!(item, Item::Result(_)));
+        let oldest = self.items.iter().position(|item| matches!(item, Delivery::Result(_)));
         let Some(index) = oldest else { return };
-        let Item::Result(report) = &self.items[index] else { return };
+        let Delivery::Result(report) = &self.items[index] else { return };
         let (boot_id, seq) = (report.boot_id.clone(), report.seq);
         self.results -= 1;
         self.dropped += 1;
         let before = index.checked_sub(1).and_then(|before| self.items.get_mut(before));
         match before {
-            Some(Item::Dropped(note))
+            Some(Delivery::Dropped(note))
                 if note.boot_id == boot_id && note.last.checked_add(1) == Some(seq) =>
             {
                 note.last = seq;
@@ -122,7 +82,7 @@ impl Spool {
                 self.gone += 1;
             }
             _ => {
-                self.items[index] = Item::Dropped(Dropped { boot_id, first: seq, last: seq });
+                self.items[index] = Delivery::Dropped(Dropped { boot_id, first: seq, last: seq });
             }
         }
     }
@@ -131,11 +91,11 @@ impl Spool {
     pub fn acked(&mut self, ack: &Ack) {
         // The items of one boot stand together, and older boots before it.
         while let Some(front) = self.items.front() {
-            let confirmed = front.boot_id() == ack.boot_id && front.last_seq() <= ack.seq;
+            let confirmed = front.boot_id() == ack.boot_id && front.numbers().1 <= ack.seq;
             if !confirmed {
                 break;
             }
-            self.results -= usize::from(matches!(front, Item::Result(_)));
+            self.results -= usize::from(matches!(front, Delivery::Result(_)));
             self.items.pop_front();
             self.gone += 1;
         }
@@ -149,7 +109,7 @@ impl Spool {
     /// The items from a place on, and the place of the first of them. A place
     /// that is gone is the oldest one's: nothing is left out, though a note
     /// that has grown since may come a second time.
-    pub fn from(&self, place: u64) -> (impl Iterator<Item = &Item>, u64) {
+    pub fn from(&self, place: u64) -> (impl Iterator<Item = &Delivery>, u64) {
         let first = place.max(self.gone);
         (self.items.iter().skip((first - self.gone) as usize), first)
     }
@@ -158,6 +118,7 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Report;
     use proptest::prelude::*;
     use serde_json::Map;
 
@@ -169,7 +130,7 @@ mod tests {
             rev: 1,
             started_at: "2026-11-21T08:18:28.123456Z".into(),
             duration_us: 1,
-            verdict: "up".into(),
+            verdict: crate::verdict::Verdict::Up,
             reason: String::new(),
             detail: Map::new(),
         }
@@ -181,9 +142,9 @@ mod tests {
 
     /// `a1` for a result, `a1-3` for what was dropped.
     fn shown(spool: &Spool) -> Vec<String> {
-        let show = |item: &Item| match item {
-            Item::Result(report) => format!("{}{}", report.boot_id, report.seq),
-            Item::Dropped(note) => format!("{}{}-{}", note.boot_id, note.first, note.last),
+        let show = |item: &Delivery| match item {
+            Delivery::Result(report) => format!("{}{}", report.boot_id, report.seq),
+            Delivery::Dropped(note) => format!("{}{}-{}", note.boot_id, note.first, note.last),
         };
         spool.items().map(show).collect()
     }
@@ -192,7 +153,7 @@ mod tests {
     fn a_full_spool_drops_the_oldest_and_notes_their_range() {
         let mut spool = Spool::new(3);
         for seq in 1..=5 {
-            spool.push(Item::Result(report("a", seq)));
+            spool.push(Delivery::Result(report("a", seq)));
         }
         assert_eq!(shown(&spool), ["a1-2", "a3", "a4", "a5"]);
         assert_eq!((spool.results(), spool.dropped()), (3, 2));
@@ -204,7 +165,7 @@ mod tests {
     fn results_of_an_older_boot_go_first_and_are_confirmed_by_themselves() {
         let mut spool = Spool::new(3);
         for (boot, seq) in [("a", 7), ("a", 8), ("b", 1), ("b", 2)] {
-            spool.push(Item::Result(report(boot, seq)));
+            spool.push(Delivery::Result(report(boot, seq)));
         }
         assert_eq!(shown(&spool), ["a7-7", "a8", "b1", "b2"]);
         // An acknowledgement of the new boot says nothing of the old one.
@@ -230,7 +191,7 @@ mod tests {
             for (step, number) in steps {
                 match step {
                     0 | 1 => {
-                        spool.push(Item::Result(report("a", next)));
+                        spool.push(Delivery::Result(report("a", next)));
                         next += 1;
                     }
                     2 => {
@@ -239,8 +200,8 @@ mod tests {
                         for item in items {
                             place += 1;
                             match item {
-                                Item::Result(report) => { sent.insert(report.seq); }
-                                Item::Dropped(note) => sent.extend(note.first..=note.last),
+                                Delivery::Result(report) => { sent.insert(report.seq); }
+                                Delivery::Dropped(note) => sent.extend(note.first..=note.last),
                             }
                         }
                     }
@@ -255,8 +216,8 @@ mod tests {
                 let mut results = 0;
                 for item in spool.items() {
                     let (first, last) = match item {
-                        Item::Result(report) => { results += 1; (report.seq, report.seq) }
-                        Item::Dropped(note) => (note.first, note.last),
+                        Delivery::Result(report) => { results += 1; (report.seq, report.seq) }
+                        Delivery::Dropped(note) => (note.first, note.last),
                     };
                     if let Some(expected) = expected {
                         prop_assert_eq!(first, expected);
@@ -273,8 +234,8 @@ mod tests {
             let (items, _) = spool.from(place);
             for item in items {
                 match item {
-                    Item::Result(report) => { sent.insert(report.seq); }
-                    Item::Dropped(note) => sent.extend(note.first..=note.last),
+                    Delivery::Result(report) => { sent.insert(report.seq); }
+                    Delivery::Dropped(note) => sent.extend(note.first..=note.last),
                 }
             }
             prop_assert!((1..next).all(|seq| sent.contains(&seq)));

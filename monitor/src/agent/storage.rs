@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use super::journal::{Damage, Journal};
-use super::spool::{Item, Spool};
+use super::spool::Spool;
 use super::state::State;
-use crate::protocol::{Ack, Config};
+use crate::protocol::{Ack, Config, Delivery};
 use crate::{atomic, proof};
 
 /// The agent's state and its spool.
@@ -71,7 +71,7 @@ impl Storage {
     }
 
     /// Takes one more item in.
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: Delivery) {
         let written = match &mut self.results {
             Results::Memory(spool) => {
                 spool.push(item);
@@ -186,15 +186,15 @@ mod tests {
 
     const BOOT: &str = "00112233445566778899aabbccddeeff";
 
-    fn item(seq: u64) -> Item {
-        Item::Result(Report {
+    fn item(seq: u64) -> Delivery {
+        Delivery::Result(Report {
             boot_id: BOOT.into(),
             seq,
             task: "1".into(),
             rev: 1,
             started_at: "2026-11-21T08:18:28.123456Z".into(),
             duration_us: 1,
-            verdict: "up".into(),
+            verdict: crate::verdict::Verdict::Up,
             reason: String::new(),
             detail: Map::new(),
         })

@@ -10,14 +10,13 @@ use serde_json::json;
 use socklab::clock;
 
 use super::accept::Accepted;
-use super::spool::Item;
 use super::storage::Storage;
 use crate::engine::plan::{Plan, Skipped};
 use crate::engine::schedule::Id;
 use crate::engine::{Ended, Engine};
 use crate::guard::lock;
 use crate::outcome::Outcome;
-use crate::protocol::Report;
+use crate::protocol::{Delivery, Report};
 
 /// A reason is cut to so many characters, and figures are left out that take
 /// more bytes than this: a result must fit on a line.
@@ -72,12 +71,12 @@ impl Reporter {
             rev: task.rev,
             started_at: clock::stamp(began),
             duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            verdict: outcome.verdict.word().to_string(),
+            verdict: outcome.verdict,
             reason: outcome.reason.chars().take(LONGEST_REASON).collect(),
             detail,
         };
         self.next_seq += 1;
-        lock(&self.storage).push(Item::Result(report));
+        lock(&self.storage).push(Delivery::Result(report));
     }
 }
 
@@ -180,6 +179,7 @@ mod tests {
     use super::super::accept::judge;
     use super::*;
     use crate::protocol::{Config, Task};
+    use crate::verdict::Verdict;
     use std::io::Write;
     use std::net::TcpListener;
     use std::thread::{self, JoinHandle};
@@ -222,8 +222,8 @@ mod tests {
             self.thread.join().unwrap();
             let storage = self.storage.lock().unwrap();
             let reports = storage.spool().items().map(|item| match item {
-                Item::Result(report) => report.clone(),
-                Item::Dropped(_) => panic!("there is room"),
+                Delivery::Result(report) => report.clone(),
+                Delivery::Dropped(_) => panic!("there is room"),
             });
             reports.collect()
         }
@@ -242,7 +242,7 @@ mod tests {
         agent.configure(4, &[check.clone(), check], 1000);
         let reports = agent.results(6);
         assert!(reports.iter().zip(1..).all(|(report, seq)| report.seq == seq));
-        assert!(reports.iter().all(|report| report.verdict == "up" && report.rev == 4));
+        assert!(reports.iter().all(|report| report.verdict == Verdict::Up && report.rev == 4));
         for name in ["1", "2"] {
             assert!(reports.iter().filter(|report| report.task == name).count() >= 2);
         }
@@ -259,7 +259,7 @@ mod tests {
         agent.configure(6, &checks, 60_000);
         client.write_all(b"OK").unwrap();
         let reports = agent.results(1);
-        assert_eq!((reports[0].rev, reports[0].verdict.as_str()), (4, "up"), "{reports:?}");
+        assert_eq!((reports[0].rev, reports[0].verdict), (4, Verdict::Up), "{reports:?}");
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
         let agent = Agent::start(1);
         agent.configure(1, &[check.clone(), check], 60_000);
         let reports = agent.results(1);
-        let said = (reports[0].verdict.as_str(), reports[0].reason.as_str());
+        let said = (reports[0].verdict.word(), reports[0].reason.as_str());
         assert_eq!(said, ("unverified", "not run: all 1 threads busy; see --threads"));
     }
 }

@@ -65,12 +65,12 @@ pub struct Ended {
 }
 
 /// Is told of each check that ends, on the thread that ran it.
-type Report = Arc<dyn Fn(Ended) + Send + Sync>;
+type OnEnd = Arc<dyn Fn(Ended) + Send + Sync>;
 
 pub struct Engine {
     pub pool: Pool,
     pub clock: Clock,
-    report: Report,
+    report: OnEnd,
 }
 
 impl Engine {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use socklab::clock;
 use socklab::endpoint::cause;
 
-use super::results::Entry;
 use super::service::{Admitted, Due, Manager};
 use super::tell::Notice;
 use crate::proof::{self, Handshake, Role};
-use crate::protocol::{Challenge, Config, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION};
+use crate::protocol::{
+    Challenge, Config, Delivery, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
+};
 use crate::talk::{Heard, Talk};
 use crate::transport::Transport;
 
@@ -174,9 +175,9 @@ impl Conversation {
     }
 
     fn answer(&mut self, agent: Admitted, message: Message) -> Result<(), End> {
-        let entry = match message {
-            Message::Result(report) => Entry::Result(report),
-            Message::Dropped(dropped) => Entry::Dropped(dropped),
+        let delivery = match message {
+            Message::Result(report) => Delivery::Result(report),
+            Message::Dropped(dropped) => Delivery::Dropped(dropped),
             Message::ConfigAck(ack) => {
                 if self.given.unanswered == 0 || Some(ack.rev) > self.given.rev {
                     let rev = ack.rev;
@@ -197,7 +198,7 @@ impl Conversation {
             Message::Error { reason } => return Err(End(reason)),
             _ => return Err(self.refuse("an agent that was let in does not say that")),
         };
-        match self.manager.store(agent, entry) {
+        match self.manager.store(agent, delivery) {
             Ok(ack) => self.say(&Message::Ack(ack)),
             // Not acknowledged, it will come again with the next connection.
             Err(why) => {

@@ -217,7 +217,7 @@ fn queue(manager: &Manager, id: u64) -> Result<Vec<String>, String> {
         ];
         for task in &config.tasks {
             let last = live.last.get(&task.task).map_or("no result yet".to_string(), |report| {
-                format!("{} at {}: {}", said(&report.verdict), said(&report.started_at), said(&report.reason))
+                format!("{} at {}: {}", report.verdict, said(&report.started_at), said(&report.reason))
             });
             lines.push(format!("  {:>3}  {:36} {last}", task.task, said(&task.check)));
         }
@@ -267,24 +267,24 @@ fn presence(live: &Live) -> String {
 }
 
 fn results(manager: &Manager, id: u64, most: usize) -> Result<Vec<String>, String> {
-    use super::results::Entry;
+    use crate::protocol::Delivery;
     if !ids(manager).contains(&id) {
         return Err(format!("there is no agent {id}"));
     }
     let lines = manager.with_results(|results| {
         results
             .latest(id, most)
-            .map(|stored| match &stored.entry {
-                Entry::Result(report) => format!(
+            .map(|stored| match &stored.delivery {
+                Delivery::Result(report) => format!(
                     "{:>8}  {}  task {:3}  {:10}  {}  {:.1} ms",
                     report.seq,
                     said(&report.started_at),
                     said(&report.task),
-                    said(&report.verdict),
+                    report.verdict,
                     said(&report.reason),
                     report.duration_us as f64 / 1e3
                 ),
-                Entry::Dropped(dropped) => {
+                Delivery::Dropped(dropped) => {
                     format!("{:>8}  to {}: dropped by the agent", dropped.first, dropped.last)
                 }
             })

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::protocol::{Config, ConfigAck, Report, TaskAck};
+use crate::verdict::Verdict;
 
 /// An agent tries to come back at least once a minute; one that has been away
 /// for longer than this is not merely reconnecting.
@@ -45,7 +46,7 @@ pub struct Live {
 pub struct Last {
     pub started_at: String,
     pub duration_us: u64,
-    pub verdict: String,
+    pub verdict: Verdict,
     pub reason: String,
 }
 
@@ -135,7 +136,7 @@ impl Live {
             let last = Last {
                 started_at: report.started_at.clone(),
                 duration_us: report.duration_us,
-                verdict: report.verdict.clone(),
+                verdict: report.verdict,
                 reason: shortened(&report.reason),
             };
             self.last.insert(report.task.clone(), last);

@@ -7,6 +7,7 @@ use super::live::Presence;
 use super::service::Manager;
 use crate::config::typed;
 use crate::metrics::escaped;
+use crate::verdict::Verdict;
 
 /// The page, as it is now.
 pub fn page(manager: &Manager) -> String {
@@ -30,10 +31,10 @@ pub fn page(manager: &Manager) -> String {
                     escaped(&check)
                 );
                 // Of what could not be verified there is nothing to say.
-                match report.verdict.as_str() {
-                    "up" | "degraded" => tasks.push((labels.clone(), 1.0)),
-                    "down" => tasks.push((labels.clone(), 0.0)),
-                    _ => {}
+                match report.verdict {
+                    Verdict::Up | Verdict::Degraded => tasks.push((labels.clone(), 1.0)),
+                    Verdict::Down => tasks.push((labels.clone(), 0.0)),
+                    Verdict::Unverified => {}
                 }
                 took.push((labels, report.duration_us as f64 / 1e6));
             }

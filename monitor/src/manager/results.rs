@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::highest::Highest;
 use super::latest::Latest;
 use crate::daylog::{self, DayLog, day};
-use crate::protocol::{Dropped, Report};
+use crate::protocol::Delivery;
 use crate::stamp;
 
 /// One line: a result and whose it is, or what an agent had to drop.
@@ -26,31 +26,7 @@ pub struct Stored {
     #[serde(with = "stamp::utc")]
     pub received_at: Timestamp,
     #[serde(flatten)]
-    pub entry: Entry,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Entry {
-    Result(Report),
-    Dropped(Dropped),
-}
-
-impl Entry {
-    pub fn boot_id(&self) -> &str {
-        match self {
-            Entry::Result(report) => &report.boot_id,
-            Entry::Dropped(dropped) => &dropped.boot_id,
-        }
-    }
-
-    /// The first and the last number.
-    pub fn numbers(&self) -> (u64, u64) {
-        match self {
-            Entry::Result(report) => (report.seq, report.seq),
-            Entry::Dropped(dropped) => (dropped.first, dropped.last),
-        }
-    }
+    pub delivery: Delivery,
 }
 
 /// The store. Without a folder it is in memory alone, and bounded.
@@ -69,13 +45,6 @@ pub struct Count {
     pub dropped: u64,
     /// Sent again, and already there.
     pub repeated: u64,
-}
-
-/// What became of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    New,
-    Repeated,
 }
 
 impl Results {
@@ -113,17 +82,17 @@ impl Results {
         self.highest.of(agent_id, boot_id)
     }
 
-    /// Stores an entry, unless it is there already. When this returns, the
+    /// Stores a delivery, unless it is there already; true if it was new. When this returns, the
     /// operating system has it: a manager that is killed loses nothing.
     ///
     /// # Errors
-    /// Those of the file system; the entry is then not stored, and not to be
+    /// Those of the file system; the delivery is then not stored, and not to be
     /// acknowledged.
-    pub fn store(&mut self, stored: Stored) -> io::Result<Outcome> {
-        let (_, last) = stored.entry.numbers();
-        if last <= self.highest(stored.agent_id, stored.entry.boot_id()) {
+    pub fn store(&mut self, stored: Stored) -> io::Result<bool> {
+        let (_, last) = stored.delivery.numbers();
+        if last <= self.highest(stored.agent_id, stored.delivery.boot_id()) {
             self.counts.entry(stored.agent_id).or_default().repeated += 1;
-            return Ok(Outcome::Repeated);
+            return Ok(false);
         }
         let mut line = serde_json::to_vec(&stored)?;
         line.push(b'\n');
@@ -131,7 +100,7 @@ impl Results {
             log.append(day(stored.received_at), &line)?;
         }
         self.enter(&stored, &line);
-        Ok(Outcome::New)
+        Ok(true)
     }
 
     /// The latest results of an agent, from the oldest on.
@@ -143,15 +112,15 @@ impl Results {
     }
 
     fn enter(&mut self, stored: &Stored, line: &[u8]) {
-        let (first, last) = stored.entry.numbers();
-        let (agent, boot_id) = (stored.agent_id, stored.entry.boot_id());
+        let (first, last) = stored.delivery.numbers();
+        let (agent, boot_id) = (stored.agent_id, stored.delivery.boot_id());
         let highest = self.highest.of(agent, boot_id);
         self.highest.raise(agent, boot_id, last);
         let count = self.counts.entry(agent).or_default();
-        match stored.entry {
-            Entry::Result(_) => count.stored += 1,
+        match stored.delivery {
+            Delivery::Result(_) => count.stored += 1,
             // Of a range that has grown, only what is new counts.
-            Entry::Dropped(_) => {
+            Delivery::Dropped(_) => {
                 let before = highest.max(first.saturating_sub(1));
                 count.dropped = count.dropped.saturating_add(last.saturating_sub(before));
             }
@@ -166,20 +135,21 @@ impl Results {
 fn in_their_order(all: Vec<Stored>) -> Vec<Stored> {
     let mut boots: Vec<String> = Vec::new();
     for stored in &all {
-        let boot = stored.entry.boot_id();
+        let boot = stored.delivery.boot_id();
         if !boots.iter().any(|known| known == boot) {
             boots.push(boot.to_string());
         }
     }
-    let place = |stored: &Stored| boots.iter().position(|boot| boot == stored.entry.boot_id());
+    let place = |stored: &Stored| boots.iter().position(|boot| boot == stored.delivery.boot_id());
     let mut all = all;
-    all.sort_by_cached_key(|stored| (place(stored), stored.entry.numbers()));
+    all.sort_by_cached_key(|stored| (place(stored), stored.delivery.numbers()));
     all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Dropped, Report};
     use serde_json::Map;
     use std::fs;
 
@@ -191,12 +161,12 @@ mod tests {
             rev: 1,
             started_at: "2026-11-21T08:18:28.123456Z".into(),
             duration_us: 1,
-            verdict: "up".into(),
+            verdict: crate::verdict::Verdict::Up,
             reason: String::new(),
             detail: Map::new(),
         };
         let received_at = "2026-11-21T08:18:29Z".parse().unwrap();
-        Stored { agent_id, received_at, entry: Entry::Result(report) }
+        Stored { agent_id, received_at, delivery: Delivery::Result(report) }
     }
 
     fn lines(folder: &Path) -> usize {
@@ -217,10 +187,10 @@ mod tests {
         let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
         assert!(notes.is_empty(), "{notes:?}");
         assert_eq!((results.highest(1, "a"), results.highest(1, "b")), (4, 0));
-        assert_eq!(results.store(result(1, "a", 4)).unwrap(), Outcome::Repeated);
+        assert!(!results.store(result(1, "a", 4)).unwrap());
         // Another boot, and another agent, count for themselves.
-        assert_eq!(results.store(result(1, "b", 1)).unwrap(), Outcome::New);
-        assert_eq!(results.store(result(2, "a", 1)).unwrap(), Outcome::New);
+        assert!(results.store(result(1, "b", 1)).unwrap());
+        assert!(results.store(result(2, "a", 1)).unwrap());
         assert_eq!(lines(folder.path()), 6);
         assert_eq!(results.latest(1, 2).count(), 2);
     }
@@ -258,9 +228,9 @@ mod tests {
         let (mut results, notes) = Results::open(Some(folder.path())).unwrap();
         assert!(notes.is_empty(), "{notes:?}");
         assert_eq!(results.highest(1, "a"), 10);
-        assert_eq!(results.store(at(10, "2026-11-21T23:59:02Z")).unwrap(), Outcome::Repeated);
+        assert!(!results.store(at(10, "2026-11-21T23:59:02Z")).unwrap());
         let numbers: Vec<u64> =
-            results.latest(1, 10).map(|stored| stored.entry.numbers().0).collect();
+            results.latest(1, 10).map(|stored| stored.delivery.numbers().0).collect();
         assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
         assert_eq!(lines(folder.path()), 10);
     }
@@ -269,7 +239,7 @@ mod tests {
     fn what_was_dropped_is_stored_and_counted_too() {
         let (mut results, _) = Results::open(None).unwrap();
         let dropped = |first, last| Stored {
-            entry: Entry::Dropped(Dropped { boot_id: "a".into(), first, last }),
+            delivery: Delivery::Dropped(Dropped { boot_id: "a".into(), first, last }),
             ..result(1, "a", 0)
         };
         results.store(dropped(1, 5)).unwrap();
@@ -284,7 +254,7 @@ mod tests {
     fn no_range_and_no_order_of_days_keeps_a_manager_from_starting() {
         let folder = tempfile::tempdir().unwrap();
         let dropped = |first, last| Stored {
-            entry: Entry::Dropped(Dropped { boot_id: "a".into(), first, last }),
+            delivery: Delivery::Dropped(Dropped { boot_id: "a".into(), first, last }),
             ..result(1, "a", 0)
         };
         let line = |stored: &Stored| serde_json::to_string(stored).unwrap() + "\n";

@@ -12,10 +12,10 @@ use socklab::clock;
 use super::data::Data;
 use super::live::{Live, Presence};
 use super::notices::Notices;
-use super::results::{Entry, Outcome, Results, Stored};
+use super::results::{Results, Stored};
 use super::tell::Notice;
 use crate::guard::lock;
-use crate::protocol::{Ack, Config, ConfigAck, Hello, Report, Welcome};
+use crate::protocol::{Ack, Config, ConfigAck, Delivery, Hello, Report, Welcome};
 use crate::token::Token;
 
 /// A clock that is wrong by more than this is told.
@@ -155,20 +155,20 @@ impl Manager {
     ///
     /// # Errors
     /// It could not be stored: nothing may be acknowledged then.
-    pub fn store(&self, admitted: Admitted, entry: Entry) -> Result<Ack, String> {
+    pub fn store(&self, admitted: Admitted, delivery: Delivery) -> Result<Ack, String> {
         let agent = admitted.agent;
-        let boot_id = entry.boot_id().to_string();
+        let boot_id = delivery.boot_id().to_string();
         let received_at = clock::now();
-        let stored = Stored { agent_id: agent, received_at, entry: entry.clone() };
-        let (outcome, seq) = {
+        let stored = Stored { agent_id: agent, received_at, delivery: delivery.clone() };
+        let (new, seq) = {
             let mut results = lock(&self.results);
-            let outcome = results.store(stored).map_err(|why| why.to_string())?;
-            (outcome, results.highest(agent, &boot_id))
+            let new = results.store(stored).map_err(|why| why.to_string())?;
+            (new, results.highest(agent, &boot_id))
         };
-        if outcome == Outcome::New {
-            match entry {
-                Entry::Result(report) => self.reported(admitted, report),
-                Entry::Dropped(dropped) => self.tell(Notice::Dropped { agent, dropped }),
+        if new {
+            match delivery {
+                Delivery::Result(report) => self.reported(admitted, report),
+                Delivery::Dropped(dropped) => self.tell(Notice::Dropped { agent, dropped }),
             }
         }
         Ok(Ack { boot_id, seq })

@@ -8,6 +8,7 @@ use socklab::cli::show_duration;
 use socklab::output::{Colour, harmless_up_to};
 
 use crate::protocol::{Dropped, Report, TaskAck};
+use crate::verdict::Verdict;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,16 +117,16 @@ impl Notice {
             }
             Notice::Result { agent, address, check, report } => {
                 let address = address.map_or(String::new(), |address| format!(" {address}"));
-                let colour = match report.verdict.as_str() {
-                    "up" => None,
-                    "down" => Some(Colour::Red),
-                    _ => Some(Colour::Yellow),
+                let colour = match report.verdict {
+                    Verdict::Up => None,
+                    Verdict::Down => Some(Colour::Red),
+                    Verdict::Degraded | Verdict::Unverified => Some(Colour::Yellow),
                 };
                 let took = report.duration_us as f64 / 1e3;
                 let text = format!(
                     "{}  agent {agent}{address}  {:10}  {}  {}  {took:.1} ms",
                     said(&report.started_at),
-                    said(&report.verdict),
+                    report.verdict,
                     said(check),
                     said(&report.reason),
                 );
@@ -240,7 +241,7 @@ mod tests {
             rev: 1,
             started_at: evil.into(),
             duration_us: 1,
-            verdict: evil.into(),
+            verdict: Verdict::Down,
             reason: evil.into(),
             detail: serde_json::Map::from_iter([(evil.to_string(), evil.into())]),
         };

@@ -8,10 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use monitor::agent::link::Link;
-use monitor::agent::spool::Item;
 use monitor::agent::storage::Storage;
 use monitor::proof;
-use monitor::protocol::{Config, ConfigAck, Report};
+use monitor::protocol::{Config, ConfigAck, Delivery, Report};
 use socklab::endpoint::Endpoint;
 
 use crate::world::{Manager, setting, wait_until};
@@ -51,11 +50,11 @@ fn made_up(
                     rev: 0,
                     started_at: "2026-11-21T08:18:28.123456Z".into(),
                     duration_us: 1000,
-                    verdict: "up".into(),
+                    verdict: monitor::verdict::Verdict::Up,
                     reason: "open".into(),
                     detail: serde_json::Map::new(),
                 };
-                keep.lock().unwrap().push(Item::Result(report));
+                keep.lock().unwrap().push(Delivery::Result(report));
                 // Not a wait for anything: this is the load.
                 thread::sleep(Duration::from_millis(500));
             }

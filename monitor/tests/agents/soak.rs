@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use monitor::agent::journal;
-use monitor::agent::spool::Item;
+use monitor::protocol::Delivery;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -87,7 +87,7 @@ fn every_result_is_stored_exactly_once_whatever_dies() {
         let (code, lines) = agent.expect("it was started again").terminate();
         assert_eq!(code, 0, "{lines:?}");
         for item in journal::read(&spool).unwrap().items() {
-            let Item::Result(report) = item else { panic!("dropped: {item:?}") };
+            let Delivery::Result(report) = item else { panic!("dropped: {item:?}") };
             kept.entry(report.boot_id.clone()).or_insert_with(Vec::new).push(report.seq);
         }
     }

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{DEADLINE, program};
-use monitor::manager::results::{Entry, Stored};
+use monitor::manager::results::Stored;
+use monitor::protocol::Delivery;
 
 /// A number from the environment, for the long runs.
 pub fn setting(name: &str, default: u64) -> u64 {
@@ -185,9 +186,9 @@ impl Manager {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             for line in text.lines() {
                 let stored: Stored = serde_json::from_str(line).unwrap();
-                let (first, last) = stored.entry.numbers();
-                assert!(matches!(stored.entry, Entry::Result(_)), "dropped: {line}");
-                let key = (stored.agent_id, stored.entry.boot_id().to_string());
+                let (first, last) = stored.delivery.numbers();
+                assert!(matches!(stored.delivery, Delivery::Result(_)), "dropped: {line}");
+                let key = (stored.agent_id, stored.delivery.boot_id().to_string());
                 numbers.entry(key).or_default().extend(first..=last);
             }
         }
