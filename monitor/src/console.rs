@@ -6,6 +6,7 @@ use std::thread;
 
 use socklab::output::harmless;
 
+use crate::input::Input;
 use crate::printer::{AtPrompt, Printer};
 use crate::prompt::Prompt;
 use crate::runner::Request;
@@ -140,8 +141,13 @@ impl Console {
     pub fn start(mut self, to: Sender<Request>, printer: Printer) -> Result<(), String> {
         let thread = thread::Builder::new().name("console".to_string());
         let started = thread.spawn(move || {
-            while let Some(line) = self.prompt.read() {
-                match parse(&line, &self.exit_words) {
+            loop {
+                let parsed = match self.prompt.read() {
+                    Input::Line(line) => parse(&line, &self.exit_words),
+                    Input::Bad(why) => Err(why),
+                    Input::End => break,
+                };
+                match parsed {
                     Ok(None) => {}
                     Ok(Some(Command::Exit)) => break,
                     Ok(Some(command)) => {

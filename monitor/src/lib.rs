@@ -22,6 +22,7 @@
 //! | [`console`] | the prompt: its commands, and the thread that reads them |
 //! | [`runner`] | the one thread that decides |
 //! | [`lab`] | services to watch, on loopback, each of which can be broken |
+//! | [`input`] | lines typed or piped, whatever else comes with them |
 //! | [`prompt`] | a prompt on a terminal, with completion |
 //! | [`scrape`] | answering Prometheus, over HTTP |
 //! | [`protocol`] | what manager and agent say to each other |
@@ -45,6 +46,7 @@ pub mod engine;
 #[cfg(test)]
 mod example;
 pub mod guard;
+pub mod input;
 pub mod lab;
 pub mod line;
 pub mod manager;

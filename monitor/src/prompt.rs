@@ -1,5 +1,7 @@
 //! A prompt on a terminal: lines with history and completion, and a way past it for everybody else's lines.
 
+use std::io::ErrorKind;
+
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -11,6 +13,7 @@ use rustyline::{
     EventHandler, ExternalPrinter, Helper, KeyEvent, Movement, RepeatCount,
 };
 
+use crate::input::Input;
 use crate::printer::AtPrompt;
 
 /// Given what is typed up to the cursor: from which byte on, and the words
@@ -77,9 +80,19 @@ impl Prompt {
         Ok((Prompt { editor, text }, Box::new(print)))
     }
 
-    /// The next line; `None` at Ctrl-C, at Ctrl-D, and when the terminal is gone.
-    pub fn read(&mut self) -> Option<String> {
-        self.editor.readline(self.text).ok()
+    /// Waits for the next line. The end is Ctrl-C, Ctrl-D, and when the terminal is gone.
+    pub fn read(&mut self) -> Input {
+        loop {
+            return match self.editor.readline(self.text) {
+                Ok(line) => Input::Line(line),
+                Err(ReadlineError::Io(why)) if why.kind() == ErrorKind::InvalidData => {
+                    Input::Bad("a byte that is not UTF-8: the line is ignored".to_string())
+                }
+                // The window has a new size, say.
+                Err(ReadlineError::Signal(_)) => continue,
+                Err(_) => Input::End,
+            };
+        }
     }
 
     /// How wide the terminal is now.

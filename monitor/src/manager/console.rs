@@ -78,11 +78,12 @@ pub fn execute(manager: &Manager, grammar: Grammar, line: &str) -> Reply {
     }
 }
 
-/// What could stand at the end of a line that is being typed: commands, then
-/// identifiers, then the numbers of tasks.
-pub fn complete(manager: &Manager, line: &str) -> Vec<String> {
+/// What could stand at the end of a line that is being typed: from which byte
+/// on, and the commands, then the identifiers, then the numbers of tasks.
+pub fn complete(manager: &Manager, line: &str) -> (usize, Vec<String>) {
     let mut words: Vec<&str> = line.split_whitespace().collect();
     let last = if line.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or("") };
+    let begin = line.len() - last.len();
     let candidates: Vec<String> = match words.as_slice() {
         [] => COMMANDS.iter().map(|(name, _, _)| name.to_string()).collect(),
         ["help" | "exit" | "quit" | "export" | "list_all_queues"] => Vec::new(),
@@ -94,7 +95,7 @@ pub fn complete(manager: &Manager, line: &str) -> Vec<String> {
         }
         _ => Vec::new(),
     };
-    candidates.into_iter().filter(|candidate| candidate.starts_with(last)).collect()
+    (begin, candidates.into_iter().filter(|candidate| candidate.starts_with(last)).collect())
 }
 
 fn agent(id: &str) -> Result<u64, String> {
@@ -303,7 +304,9 @@ mod tests {
     use super::super::data::Data;
     use super::super::results::Results;
     use super::*;
+    use crate::hostile::hostile;
     use crate::manager::notices;
+    use proptest::prelude::*;
 
     /// Stands in for the monitor's grammar: the last word is the interval.
     fn grammar(text: &str) -> Result<(String, Option<Duration>), String> {
@@ -384,9 +387,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manager = manager(&folder);
         lines(&manager, "addconf 12 tcp a 1 5");
-        assert_eq!(complete(&manager, "list_"), ["list_queue", "list_all_queues"]);
-        assert_eq!(complete(&manager, "viewconf 1"), ["12"]);
-        assert_eq!(complete(&manager, "delconf 12 "), ["1"]);
-        assert_eq!(complete(&manager, "help "), Vec::<String>::new());
+        for (line, begin, candidates) in [
+            ("list_", 0, &["list_queue", "list_all_queues"][..]),
+            ("viewconf 1", 9, &["12"]),
+            ("delconf 12 ", 11, &["1"]),
+            ("help ", 5, &[]),
+            // Spaces of more than one byte.
+            ("viewconf\u{a0}", 10, &["12"]),
+            ("viewconf\u{3000}1", 11, &["12"]),
+        ] {
+            let candidates: Vec<String> = candidates.iter().map(|word| word.to_string()).collect();
+            assert_eq!(complete(&manager, line), (begin, candidates), "{line:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_typed_makes_it_panic(line: String, words in prop::collection::vec(hostile(), 3)) {
+            let folder = tempfile::tempdir().unwrap();
+            let manager = manager(&folder);
+            let typed = [line, format!("addconf 1 {}", words.join(" ")), words.join("\u{a0}")];
+            for line in typed {
+                let (begin, _) = complete(&manager, &line);
+                prop_assert!(line.is_char_boundary(begin));
+                let _ = execute(&manager, grammar, &line);
+            }
+        }
     }
 }

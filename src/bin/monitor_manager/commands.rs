@@ -1,11 +1,12 @@
 //! What is typed: at a prompt, or as lines of stdin.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use monitor::config::typed;
+use monitor::input::{Input, Pipe};
 use monitor::manager::console::{self, Reply};
 use monitor::manager::service::Manager;
 use monitor::printer::Printer;
@@ -22,10 +23,7 @@ pub fn prompt(args: &Args, manager: &Arc<Manager>) -> Option<(Prompt, monitor::p
         return None;
     }
     let manager = Arc::clone(manager);
-    let complete = move |line: &str| {
-        let begun = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-        (begun, console::complete(&manager, line))
-    };
+    let complete = move |line: &str| console::complete(&manager, line);
     Prompt::new(PROMPT, Box::new(complete)).ok()
 }
 
@@ -38,12 +36,20 @@ pub fn read_commands(
     ended: &Sender<()>,
 ) {
     let at_prompt = prompt.is_some();
-    let lines: Box<dyn Iterator<Item = String>> = match prompt {
-        Some(mut prompt) => Box::new(std::iter::from_fn(move || prompt.read())),
-        None => Box::new(io::stdin().lock().lines().map_while(Result::ok)),
+    let mut read: Box<dyn FnMut() -> Input> = match prompt {
+        Some(mut prompt) => Box::new(move || prompt.read()),
+        None => {
+            let mut pipe = Pipe::new(io::stdin().lock());
+            Box::new(move || pipe.read())
+        }
     };
-    for line in lines {
-        match console::execute(manager, understand, &line) {
+    loop {
+        let reply = match read() {
+            Input::Line(line) => console::execute(manager, understand, &line),
+            Input::Bad(why) => Reply::Wrong(why),
+            Input::End => break,
+        };
+        match reply {
             Reply::Lines(lines) if lines.is_empty() => {}
             Reply::Lines(lines) => printer.line(lines.join("\n")),
             Reply::Wrong(why) => printer.complain(NAME, why),
