@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use socklab::cli::show_duration;
+use socklab::output::harmless_json;
 
 use super::live::{Live, Presence};
 use super::service::Manager;
@@ -296,7 +297,7 @@ fn results(manager: &Manager, id: u64, most: usize) -> Result<Vec<String>, Strin
 
 fn export(manager: &Manager) -> Vec<String> {
     let text = serde_json::to_string_pretty(&json!(manager.data())).unwrap_or_default();
-    text.lines().map(str::to_string).collect()
+    text.lines().map(harmless_json).collect()
 }
 
 #[cfg(test)]

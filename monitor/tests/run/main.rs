@@ -8,6 +8,7 @@ mod metrics;
 mod prometheus;
 mod unread;
 mod watching;
+mod window;
 
 use std::fs;
 use std::net::UdpSocket;
