@@ -50,7 +50,9 @@ impl<Stream: BufRead> Pipe<Stream> {
         }
         if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
             self.stream.skip_until(b'\n')?;
-            return Ok(Input::Bad(format!("line {number} is longer than {LONGEST} bytes: ignored")));
+            return Ok(Input::Bad(format!(
+                "line {number} is longer than {LONGEST} bytes: ignored"
+            )));
         }
         Ok(match String::from_utf8(line) {
             Ok(line) => Input::Line(line.trim_end_matches(['\n', '\r']).to_string()),

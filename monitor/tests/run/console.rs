@@ -1,8 +1,12 @@
 //! The prompt, on a pseudo-terminal.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
+use crate::common::DEADLINE;
 use crate::window::Window;
 use crate::{Folder, MONITOR, service, silent};
 
@@ -100,10 +104,10 @@ fn a_signal_ends_it_and_leaves_the_terminal_as_it_was() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut window = Window::open(MONITOR, &["run"]);
         window.wait_for("monitor> ");
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while window.is_as_usual() {
             assert!(began.elapsed() < DEADLINE);
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         signal::kill(Pid::from_raw(window.id() as i32), signal).unwrap();
         window.ends("monitor: ran for ");

@@ -23,6 +23,12 @@ pub fn texts(count: usize) -> Vec<String> {
     generated.chain([format!("\u{1b}[2J{}", "A".repeat(204))]).collect()
 }
 
+/// Its beginning, in so many bytes at most: a field that is too long is never shown.
+fn short(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 fn say(stream: &mut TcpStream, message: &Value) -> bool {
     stream.write_all(format!("{message}\n").as_bytes()).is_ok()
 }
@@ -61,8 +67,8 @@ fn bad_manager(listener: &TcpListener, evil: &str) {
     assert_eq!(hear(&mut reader)["type"], "hello");
     say(&mut stream, &json!({"type": "welcome", "agent_id": 1, "stored_seq": 0}));
     let tasks = json!([
-        {"task": evil, "check": evil, "interval_ms": 1000},
-        {"task": format!("{evil}2"), "check": format!("tcp {evil} 80"), "interval_ms": 1000},
+        {"task": short(evil, 40), "check": evil, "interval_ms": 1000},
+        {"task": format!("{}2", short(evil, 39)), "check": format!("tcp {evil} 80"), "interval_ms": 1000},
     ]);
     say(&mut stream, &json!({"type": "config", "rev": 1, "tasks": tasks}));
     // It has shown what it refuses before it says so.
@@ -114,8 +120,8 @@ fn bad_agent(manager: SocketAddr, number: usize, evil: &str) {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let boot = format!("{number:032x}");
-    let hello = json!({"type": "hello", "version": 1, "agent_id": 1, "name": evil, "boot_id": boot,
-                       "config_rev": 0, "nonce": "0".repeat(64), "time": evil});
+    let hello = json!({"type": "hello", "version": 1, "agent_id": 1, "name": short(evil, 100), "boot_id": boot,
+                       "config_rev": 0, "nonce": "0".repeat(64), "time": short(evil, 40)});
     say(&mut stream, &hello);
     let mut seq = 0;
     let mut result = |task: &str, text: &str| {
@@ -126,13 +132,14 @@ fn bad_agent(manager: SocketAddr, number: usize, evil: &str) {
     };
     let first = result("1", evil);
     let mut unusual = result("1", "");
-    unusual["verdict"] = evil.into();
-    unusual["started_at"] = evil.into();
-    let foreign = result(evil, evil);
+    unusual["started_at"] = short(evil, 40).into();
+    let foreign = result(short(evil, 40), evil);
     let refused = json!([{"task": "1", "accepted": false, "reason": evil},
-                         {"task": evil, "accepted": false, "reason": evil}]);
+                         {"task": short(evil, 40), "accepted": false, "reason": evil}]);
     let ack = json!({"type": "config_ack", "rev": 1, "tasks": refused});
-    for message in [ack, first, unusual, foreign] {
+    let mut wrong = first.clone();
+    wrong["verdict"] = evil.into();
+    for message in [ack, first, unusual, foreign, wrong] {
         // It may have been cut off for the last one.
         say(&mut stream, &message);
     }
@@ -169,7 +176,8 @@ fn a_manager_shows_nothing_raw_of_what_an_agent_says() {
             for command in ["viewconf", "list_queue 1", "list_all_queues", "results 1", "export"] {
                 writeln!(stdin, "{command}").unwrap();
             }
-            writeln!(stdin, "addconf 1 {evil}\ndelconf 1 {evil}\n{evil}\naddconf {evil} x").unwrap();
+            writeln!(stdin, "addconf 1 {evil}\ndelconf 1 {evil}\n{evil}\naddconf {evil} x")
+                .unwrap();
         }
         // All of it is obeyed before this is.
         writeln!(stdin, "exit").unwrap();
