@@ -42,8 +42,18 @@ impl Pace {
 
     /// What to do at `now`. `probes` knows what was sent, and what is under way.
     pub fn step(&self, now: Instant, probes: &Probes) -> Step {
-        let more = self.count == 0 || probes.counts.sent < self.count;
-        let timeout = probes.next_timeout();
+        self.step_beside(now, probes.counts.sent, probes.next_timeout())
+    }
+
+    /// The same for a program that waits for each reply by itself, so that
+    /// nothing is under way; `sent` is how many probes it has sent.
+    pub fn step_alone(&self, now: Instant, sent: u64) -> Step {
+        self.step_beside(now, sent, None)
+    }
+
+    /// `timeout` is when the first of those under way is due.
+    fn step_beside(&self, now: Instant, sent: u64, timeout: Option<Instant>) -> Step {
+        let more = self.count == 0 || sent < self.count;
         if !more && timeout.is_none() {
             return Step::Done;
         }

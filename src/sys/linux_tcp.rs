@@ -81,7 +81,18 @@ pub fn read(
     timeout: Duration,
 ) -> io::Result<(usize, Option<SystemTime>)> {
     let packet = receive_packet(stream, buffer, timeout)?;
-    Ok((packet.length, packet.stamp))
+    let stamp = packet.stamp.or_else(|| SystemTime::now().checked_sub(waited(stream)?));
+    Ok((packet.length, stamp))
+}
+
+/// How long ago the last bytes came in, if that was so long ago that a tick of
+/// the kernel's clock makes no difference. The kernel begins to stamp only a
+/// little after it was asked to; this it always knows.
+fn waited(stream: &TcpStream) -> Option<Duration> {
+    const TICKS: Duration = Duration::from_millis(50);
+    let (info, _) = info(stream)?;
+    let age = Duration::from_millis(u64::from(info.tcpi_last_data_recv));
+    (age > TICKS).then_some(age)
 }
 
 /// Waits until a client can be accepted, but no longer than `timeout`.

@@ -7,55 +7,52 @@
 //!
 //! You see for each ping how long the connection took, SYN to SYN-ACK, and how
 //! long the request; or which of the many ways there are in which a connection
-//! fails. Read `run`, which counts pings, then `Pinger::ping`.
+//! fails. Read `run` and `ping_address`, which count pings, then `Pinger::ping`,
+//! which is one of them: connect, write, read.
+
+mod event;
+mod fate;
+mod ledger;
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::ValueEnum;
 use packets::icmp::Version;
+use packets::icmp_error::Problem;
 use packets::tcp_ping::{self, Received};
 use socklab::cli::{self, Exit, LOOK_UP};
-use socklab::clock::{self, Arrival};
-use socklab::endpoint::{Endpoint, FamilyArgs, cause};
+use socklab::clock::{self, Arrival, At};
+use socklab::endpoint::{Endpoint, cause};
+use socklab::event::{ErrorSeen, ProbeEvent, Reporter};
+use socklab::pace::{Pace, Step};
+use socklab::ping_args::PingArgs;
+use socklab::ports;
+use socklab::servers::{Attempt, ask_each};
 use socklab::sys::{self, NotConnected};
 
-use crate::account::{Account, Fate, Pinged};
+use event::{Ended, Error, Hint, Start};
+use fate::{Fate, Ping};
+use ledger::Ledger;
 
 /// Ping a server over TCP, with a connection for each ping or one for all
 #[derive(clap::Args)]
+#[command(mut_arg("timeout", |flag| flag.help("Wait this long for connection and reply together")))]
+#[command(mut_arg("interval", |flag| flag.help("Start a ping every TIME, but not before the last one is over")))]
 pub struct Args {
-    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`
-    #[arg(default_value = "127.0.0.1:12001")]
+    /// The server: HOST, HOST:PORT or [V6]:PORT; a port alone is one on 127.0.0.1
+    #[arg(default_value_t = Endpoint::on_loopback(ports::TCP_PING))]
     server: Endpoint,
-    /// Send so many requests; 0 goes on until Ctrl-C
-    #[arg(short = 'n', long, default_value = "10", value_parser = cli::count, allow_negative_numbers = true)]
-    pub count: u64,
-    /// Start a ping every so often, but never before the last one is over
-    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = cli::duration, allow_negative_numbers = true)]
-    pub interval: Duration,
-    /// Wait so long for connection and reply together
-    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
-    pub timeout: Duration,
     /// Send all pings over one connection; a new one is made only when it is lost
     #[arg(long)]
-    pub keep_open: bool,
+    keep_open: bool,
     /// TCP_NODELAY: on sends small segments at once, off may gather them (Nagle)
     #[arg(long, value_enum, default_value = "off")]
     no_delay: Switch,
-    /// Show only the summary
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Print JSON lines
-    #[arg(long)]
-    pub json: bool,
-    /// Draw the distribution of the RTTs
-    #[arg(long)]
-    pub histogram: bool,
     #[command(flatten)]
-    family: FamilyArgs,
+    pings: PingArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -65,133 +62,155 @@ enum Switch {
 }
 
 pub fn run(args: &Args) -> Result<Exit, String> {
-    let server = args.server.resolve(12001, args.family.wanted())?;
-    if server.port() == 0 {
-        return Err(format!(
-            "{server} cannot be reached: no server has port 0; see its first line"
-        ));
-    }
+    let servers = args.server.servers(ports::TCP_PING, args.pings.family.wanted())?;
     cli::stop_on_ctrl_c()?;
-
-    let mut account = Account::new(args, server);
-    let mut pinger = Pinger {
-        server,
-        timeout: args.timeout,
-        no_delay: args.no_delay == Switch::On,
-        keep_open: args.keep_open,
-        kept: None,
-    };
-    let mut next = Instant::now();
-    while !cli::stopping() && (args.count == 0 || account.sent() < args.count) {
-        let now = Instant::now();
-        if now < next {
-            thread::sleep((next - now).min(LOOK_UP));
-            continue;
-        }
-        // Ticks that were missed are not made up for.
-        let missed = now - next >= args.interval;
-        next = if missed { now } else { next } + args.interval;
-
-        let pinged = pinger.ping(account.next_seq(), &account);
-        if let Fate::NotSent(_) = pinged.fate {
-            // What fails at once would fail a million times a second.
-            next = next.max(now + LOOK_UP);
-        }
-        account.enter(&pinged);
-    }
-    account.summary(args.histogram);
-    Ok(if account.answered() { Exit::Ok } else { Exit::NoReply })
+    let reporter = Reporter::new(args.pings.json, args.pings.quiet);
+    // A name may have several addresses; the server is at one of them.
+    ask_each(&servers, &reporter, |server, more| Ok(ping_address(args, server, more, &reporter)))
 }
 
-struct Pinger {
+/// Pings one address. Gives way to the name's next one, if there are `more`,
+/// when nobody answers at this one.
+fn ping_address(args: &Args, server: SocketAddr, more: bool, reporter: &Reporter) -> Attempt<Exit> {
+    let PingArgs { count, interval, timeout, histogram, .. } = args.pings;
+    reporter.tell_always(&Start::new(args, server, request(1).len()));
+    let mut ledger = Ledger::new();
+    let mut pinger = Pinger { args, server, reporter, kept: None };
+    let mut pace = Pace::new(count, interval, Instant::now());
+
+    while !cli::stopping() {
+        let now = Instant::now();
+        match pace.step_alone(now, ledger.counts.sent) {
+            Step::Done => break,
+            Step::Wait(time) => thread::sleep(time),
+            Step::Send => {
+                pace.sent(now);
+                let ping = pinger.ping(ledger.counts.sent + 1);
+                let ended = Ended::new(&ping, server, timeout);
+                if more && !ledger.connected() && ping.fate.leaves_hope() {
+                    return Attempt::NextAddress(ended.to_string());
+                }
+                if let Fate::NotSent(_) = ping.fate {
+                    // What fails at once would fail a million times a second.
+                    pace.hold_off(Instant::now(), LOOK_UP);
+                }
+                if ping.fate != Fate::Stopped {
+                    reporter.tell(&ended);
+                }
+                ledger.enter(&ping);
+            }
+        }
+    }
+
+    reporter.tell_always(&ledger.summary(&server.to_string(), histogram));
+    Attempt::Done(Exit::of(&ledger.counts))
+}
+
+fn request(seq: u64) -> Vec<u8> {
+    tcp_ping::request(seq, &clock::stamp(clock::now()))
+}
+
+struct Pinger<'a> {
+    args: &'a Args,
     server: SocketAddr,
-    timeout: Duration,
-    no_delay: bool,
-    keep_open: bool,
+    reporter: &'a Reporter,
     /// The connection of the last ping, if it is still good.
     kept: Option<TcpStream>,
 }
 
-impl Pinger {
+impl Pinger<'_> {
     /// One ping, from the connection to the reply.
-    fn ping(&mut self, seq: u64, account: &Account) -> Pinged {
-        let mut pinged = Pinged::new(seq);
-        let began = Instant::now();
-        let deadline = began + self.timeout;
+    fn ping(&mut self, seq: u64) -> Ping {
+        let mut ping = Ping::new(seq);
+        let (began, timeout) = (Instant::now(), self.args.pings.timeout);
+        let deadline = began + timeout;
 
         let mut stream = match self.kept.take() {
             Some(stream) => stream,
-            None => match self.connect() {
+            // Sends a SYN, and waits for the SYN-ACK: the handshake is one round trip.
+            None => match sys::connect_tcp(self.server, timeout, cli::stopping) {
                 Ok(stream) => {
-                    // The handshake is one round trip: SYN there, SYN-ACK back.
-                    pinged.connect = Some(began.elapsed());
+                    ping.connect = Some(began.elapsed());
                     stream
                 }
-                Err(NotConnected { icmp: Some((problem, from)), .. }) => {
-                    pinged.fate = Fate::IcmpError { problem, from };
-                    return pinged;
-                }
-                Err(NotConnected { why, .. }) => {
-                    pinged.fate = connect_failed(&why);
-                    return pinged;
-                }
+                Err(failed) => return ping.ended(Fate::of_connect(&failed)),
             },
         };
+        if let Err(failed) = self.prepare(&stream) {
+            return ping.ended(Fate::of_connect(&failed));
+        }
+        ping.local = stream.local_addr().ok();
         // A kept connection has a past.
-        let resent_before = match pinged.connect {
-            Some(_) => Some(0),
-            None => sys::retransmits(&stream),
-        };
+        let new = ping.connect.is_some();
+        let resent_before = if new { Some(0) } else { sys::retransmits(&stream) };
 
-        let request = tcp_ping::request(seq, &clock::stamp(clock::now()));
-        pinged.bytes = request.len();
-        let mut received = Vec::new();
+        let request = request(seq);
+        ping.bytes = request.len();
         let mut hint = None;
-        let mut is_hint = |why: &io::Error| {
-            let icmp = sys::icmp_errors_behind(why, Version::of(self.server.ip()));
-            if !icmp.is_empty() {
-                account.hint(seq, why, icmp);
-                hint = Some(cause(why));
-            }
-            !icmp.is_empty()
-        };
+        let mut is_hint = |why: &io::Error| self.is_hint(seq, why, &mut hint);
         let sent = Instant::now();
-        let outcome = write_request(&mut stream, &request, deadline, &mut is_hint)
-            .and_then(|()| read_reply(&stream, &request, &mut received, deadline, &mut is_hint));
-        pinged.fate = match (outcome, hint) {
-            (Ok((fate, arrival)), _) => {
-                pinged.request = Some(arrival.since(sent));
-                // What came in time is in time, however late it was read.
-                let late = fate == Fate::Reply && arrival.since(began) > self.timeout;
-                if late { Fate::Late } else { fate }
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes: ping.bytes });
+        let outcome = write_request(&mut stream, &request, deadline, &mut is_hint).and_then(|()| {
+            read_reply(&stream, &request, &mut ping.received, deadline, &mut is_hint)
+        });
+        (ping.fate, ping.at) = match outcome {
+            // What came in time is in time, however late it was read.
+            Ok((fate, arrival)) => {
+                ping.request = Some(arrival.since(sent));
+                let late = fate == Fate::Reply && arrival.since(began) > timeout;
+                (if late { Fate::Late } else { fate }, arrival.at())
             }
-            // TCP itself ends so: when it gives up, it does not say "timed out"
-            // if it has heard of a better reason.
-            (Err(why), Some(hint)) if request_failed(&why) == Fate::TimedOut => Fate::Hinted(hint),
-            (Err(why), _) => request_failed(&why),
+            Err(why) if why.kind() == ErrorKind::TimedOut => {
+                (Fate::of_request(&why, hint), deadline.into())
+            }
+            Err(why) => (Fate::of_request(&why, hint), At::now()),
         };
-        pinged.received = received;
-        pinged.retransmits = sys::retransmits(&stream)
-            .zip(resent_before)
-            .map(|(resent, before)| resent.saturating_sub(before));
+        let resent = sys::retransmits(&stream).zip(resent_before);
+        ping.retransmits = resent.map(|(resent, before)| resent.saturating_sub(before));
 
         // After anything but a reply, nobody knows what is still to come on this
         // connection: the next ping had better not be taken in by it.
-        if self.keep_open && pinged.fate == Fate::Reply {
+        if self.args.keep_open && ping.fate == Fate::Reply {
             self.kept = Some(stream);
         }
-        pinged
+        ping
     }
 
-    fn connect(&self) -> Result<TcpStream, NotConnected> {
-        let stream = sys::connect_tcp(self.server, self.timeout, cli::stopping)?;
+    /// How the connection is to behave.
+    fn prepare(&self, stream: &TcpStream) -> Result<(), NotConnected> {
         // On its own, TCP keeps ICMP errors to itself, and goes on. So it does
         // with this, but each error fails the next call (ip(7), IP_RECVERR).
-        sys::queue_errors(&stream, Version::of(self.server.ip()));
-        stream.set_nodelay(self.no_delay)?;
+        sys::queue_errors(stream, Version::of(self.server.ip()));
+        sys::stamp_arrivals(stream);
+        stream.set_nodelay(self.args.no_delay == Switch::On)?;
+        // A write that cannot go on has to look at Ctrl-C now and then.
         stream.set_write_timeout(Some(LOOK_UP))?;
-        sys::stamp_arrivals(&stream);
-        Ok(stream)
+        Ok(())
+    }
+
+    /// Whether a call failed because of an ICMP error, which is told. To a
+    /// connection that has come about it is a hint, be it hard or soft, and the
+    /// call is made again.
+    fn is_hint(&self, seq: u64, why: &io::Error, hint: &mut Option<String>) -> bool {
+        let version = Version::of(self.server.ip());
+        let icmp = sys::icmp_errors_behind(why, version);
+        if icmp.is_empty() {
+            return false;
+        }
+        let meaning = cause(why);
+        let error = match *icmp {
+            [(kind, code)] => {
+                let problem = Problem { version, kind, code, rest: 0 };
+                Error::Known(ErrorSeen { problem, from: None })
+            }
+            // Several errors share this one errno.
+            _ => {
+                Error::Unknown { kind: None, code: None, meaning: &meaning, hard: None, from: None }
+            }
+        };
+        self.reporter.tell(&Hint { at_ns: At::now(), seq, error, stage: "request" });
+        *hint = Some(meaning);
+        true
     }
 }
 
@@ -261,33 +280,4 @@ fn read_reply(
 /// Whether a read came back with nothing: its time was over, or a signal came.
 fn is_no_event(why: &io::Error) -> bool {
     matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-/// What the error of a connect says about the ping.
-fn connect_failed(why: &io::Error) -> Fate {
-    match why.kind() {
-        // A reset in answer to the SYN.
-        ErrorKind::ConnectionRefused => Fate::Refused,
-        // Nothing in answer to it.
-        ErrorKind::TimedOut => Fate::NotConnected,
-        // An ICMP error in answer to it, or no way to send it at all.
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fate::Unreachable(cause(why)),
-        ErrorKind::Interrupted => Fate::Stopped,
-        // Accepted and reset before we looked.
-        ErrorKind::ConnectionReset => Fate::Reset,
-        _ => Fate::NotSent(cause(why)),
-    }
-}
-
-/// What the error of a write or a read says about the ping.
-fn request_failed(why: &io::Error) -> Fate {
-    match why.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Fate::TimedOut,
-        ErrorKind::Interrupted => Fate::Stopped,
-        ErrorKind::ConnectionReset => Fate::Reset,
-        // Our bytes came to a connection that was closed before.
-        ErrorKind::BrokenPipe => Fate::Closed,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fate::Unreachable(cause(why)),
-        _ => Fate::NotSent(cause(why)),
-    }
 }

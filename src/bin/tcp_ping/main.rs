@@ -13,9 +13,7 @@
 //! socket of its own on either side, and carries a stream in which nothing
 //! says where a message ends. `server.rs` shows one side, `client.rs` the other.
 
-mod account;
 mod client;
-mod ledger;
 mod server;
 
 use std::process::ExitCode;

@@ -9,6 +9,9 @@
 //! on Ctrl-C the totals. Read `run`, which accepts, then `Server::serve`, which
 //! talks to one client.
 
+mod event;
+mod ledger;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
@@ -19,14 +22,17 @@ use std::time::Duration;
 use packets::tcp_ping::{self, LOST};
 use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::event::Reporter;
 use socklab::impair::{Fate, ImpairArgs, Impairment};
-use socklab::output;
+use socklab::output::{self, plural};
 use socklab::places::Places;
+use socklab::ports;
 use socklab::reject::{self, RejectArgs, Rejecter};
 use socklab::sys;
 
 use crate::NAME;
-use crate::ledger::{End, Ledger, Message};
+use event::{Message, Reason};
+use ledger::Ledger;
 
 /// The most that is read at once, and so the longest message there can be.
 const BUFFER: usize = 4096;
@@ -40,25 +46,25 @@ const DRIP: Duration = Duration::from_millis(10);
 #[derive(clap::Args)]
 pub struct Args {
     /// Listen on this address; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12001")]
+    #[arg(long, value_name = "ADDRESS", default_value_t = Endpoint::on_loopback(ports::TCP_PING))]
     bind: Endpoint,
     /// Answer this share of the messages with LOST, and hang up
-    #[arg(long, value_name = "RATE", default_value = "20%", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", default_value = "20%", allow_hyphen_values = true)]
     loss: Rate,
     /// Draw the same fates again; without it a seed is drawn, and shown
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<u64>,
-    /// Hold every reply back for so long
-    #[arg(long, value_name = "TIME", value_parser = cli::duration, default_value = "0", allow_negative_numbers = true)]
+    /// Hold every reply back this long
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, default_value = "0", allow_hyphen_values = true)]
     delay: Duration,
-    /// Send replies in pieces of so many bytes, 10 ms apart
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
+    /// Send replies in pieces of BYTES bytes, 10 ms apart
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
     trickle: Option<NonZeroUsize>,
-    /// Turn further clients away while so many are connected
-    #[arg(long, value_name = "N", default_value = "1024", allow_negative_numbers = true)]
+    /// Turn further clients away while N are connected
+    #[arg(long, value_name = "N", default_value = "1024", allow_hyphen_values = true)]
     max_clients: NonZeroUsize,
-    /// Hang up on a client that has been silent, or not reading, for so long
-    #[arg(long, value_name = "TIME", value_parser = cli::positive_duration, default_value = "60s", allow_negative_numbers = true)]
+    /// Hang up on a client that has been silent, or has read nothing, for this long
+    #[arg(long, value_name = "TIME", value_parser = cli::positive_duration, default_value = "60s", allow_hyphen_values = true)]
     idle_timeout: Duration,
     /// Serve one client to its end before accepting the next: the naive server
     #[arg(long, conflicts_with = "max_clients")]
@@ -77,7 +83,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, String> {
     let plan = Impairment::new(&damage(args), args.loss)?
         .rejecting(args.reject.reject_rate, args.reject.with());
-    let address = args.bind.resolve(12001, Family::Any)?;
+    let address = args.bind.resolve(ports::TCP_PING, Family::Any)?;
     // Each connection is an open file.
     sys::allow_many_files();
 
@@ -90,7 +96,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         rejecter: rejecter(&args.reject, &listener, address)?,
         trickle: args.trickle.map(NonZeroUsize::get),
         idle_timeout: args.idle_timeout,
-        ledger: Ledger::new(address, &plan, args.json, args.quiet),
+        ledger: Ledger::new(address, &plan, Reporter::new(args.json, args.quiet)),
         plan,
     });
     let at_the_end = Arc::clone(&server);
@@ -112,7 +118,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
 
         let Some(place) = places.take() else {
             hang_up(&connection.stream);
-            server.ledger.ended(&client, number, &End::TurnedAway(args.max_clients));
+            server.ledger.ended(client, number, &Reason::TurnedAway(args.max_clients));
             continue;
         };
         server.ledger.opened();
@@ -127,7 +133,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         });
         if let Err(why) = thread {
             // The connection went into the thread that never was, and is closed.
-            server.ledger.ended(&client, number, &End::NoThread(cause(&why)));
+            server.ledger.ended(client, number, &Reason::NoThread(cause(&why)));
         }
     }
 }
@@ -152,18 +158,18 @@ struct Server {
 impl Server {
     /// Talks to one client until either side has had enough.
     fn serve(&self, mut connection: Connection) {
-        let end = self.converse(&mut connection).unwrap_or_else(|why| End::of(&why));
-        if !matches!(end, End::ByClient { .. }) {
+        let end = self.converse(&mut connection).unwrap_or_else(|why| Reason::of(&why));
+        if !matches!(end, Reason::Closed(_)) {
             // Dropping a stream with bytes unread sends a reset, which may overtake
             // the reply. So first the orderly end, a FIN, behind all that was sent.
             hang_up(&connection.stream);
         }
         let Connection { stream, client, number } = connection;
         drop(stream);
-        self.ledger.ended(&client, number, &end);
+        self.ledger.ended(client, number, &end);
     }
 
-    fn converse(&self, connection: &mut Connection) -> io::Result<End> {
+    fn converse(&self, connection: &mut Connection) -> io::Result<Reason> {
         let Connection { stream, client, number } = connection;
         stream.set_read_timeout(Some(self.idle_timeout))?;
         stream.set_write_timeout(Some(self.idle_timeout))?;
@@ -181,10 +187,10 @@ impl Server {
             // A stream has no messages: what one read returns is taken for one,
             // be it half a message, or two of them.
             let length = match stream.read(&mut buffer) {
-                Ok(0) => return Ok(End::ByClient { messages: fates.requests() }),
+                Ok(0) => return Ok(Reason::Closed(fates.requests())),
                 Ok(length) => length,
                 Err(why) if why.kind() == ErrorKind::Interrupted => continue,
-                Err(why) if is_timeout(&why) => return Ok(End::Idle(self.idle_timeout)),
+                Err(why) if is_timeout(&why) => return Ok(Reason::Idle(self.idle_timeout)),
                 Err(why) => return Err(why),
             };
             let request = &buffer[..length];
@@ -192,15 +198,15 @@ impl Server {
             let fate = self.plan.next_fate(&mut fates);
             self.ledger.received();
             let message =
-                Message { client: *client, connection: *number, number: fates.requests() };
+                Message { client: *client, connection: *number, message: fates.requests() };
             let (reply, last) = match fate {
                 Fate::Dropped => (LOST.to_vec(), true),
                 Fate::Rejected { draw } => {
                     let Some(rejecter) = &self.rejecter else { continue };
                     let problem = rejecter.problem(*client, draw);
-                    self.ledger.answered(&message, request, &fate, Some(problem));
+                    self.ledger.answered(message, request, &fate, Some(problem));
                     if !rejecter.segment(problem, *client, stream, initial) {
-                        self.ledger.failed(&message, &fate, "no ICMP error could be sent");
+                        self.ledger.failed(message, &fate, "no ICMP error could be sent");
                     }
                     continue;
                 }
@@ -213,13 +219,13 @@ impl Server {
             };
             // Told before it is sent: the client's next message may come in on
             // another thread, whose line must not stand before this one.
-            self.ledger.answered(&message, request, &fate, None);
+            self.ledger.answered(message, request, &fate, None);
             if let Err(why) = self.send(stream, &reply) {
-                self.ledger.failed(&message, &fate, &cause(&why));
+                self.ledger.failed(message, &fate, &cause(&why));
                 return Err(why);
             }
             if last {
-                return Ok(End::Lost);
+                return Ok(Reason::Lost);
             }
         }
     }
@@ -290,7 +296,8 @@ fn damage(args: &Args) -> ImpairArgs {
 
 /// What the first line says behind loss, delay and seed.
 fn what_else(args: &Args) -> String {
-    let trickle = args.trickle.map(|bytes| format!(", {bytes} bytes at a time"));
+    let trickle =
+        args.trickle.map(|size| format!(", {} at a time", plural(size.get() as u64, "byte")));
     let one = args.one_at_a_time.then_some(", one client at a time");
     trickle.unwrap_or_default() + one.unwrap_or_default()
 }
