@@ -67,12 +67,9 @@ impl Asker {
     }
 
     /// Waits for a datagram, but no longer than until then; also when that is
-    /// over, it takes what has come in by then. None if there was none, or one
-    /// that came too late.
-    ///
-    /// # Errors
-    /// A refusal came in its place, or this machine lacks something.
-    pub fn receive(
+    /// over it looks once. None if there was none, or one that came after the
+    /// deadline.
+    fn receive(
         &self,
         buffer: &mut [u8],
         until: Instant,
@@ -116,6 +113,33 @@ impl Asker {
         Err(answer.map(|outcome| outcome.after(self.deadline.began.elapsed())))
     }
 
+    /// Hands over each datagram that comes in until then, unless `judge` ends it
+    /// before. If this program stood still, that is also what came in meanwhile;
+    /// nothing that came later, so that a stream of wrong ones holds up nobody.
+    ///
+    /// # Errors
+    /// A refusal, or what this machine lacks.
+    pub fn listen<T>(
+        &self,
+        buffer: &mut [u8],
+        until: Instant,
+        mut judge: impl FnMut(&[u8], &Arrival) -> Option<T>,
+    ) -> Result<Option<T>, NoAnswer> {
+        let began = self.deadline.began;
+        loop {
+            let received = self.receive(buffer, until)?;
+            if let Some((length, arrival)) = &received
+                && let Some(verdict) = judge(&buffer[..*length], arrival)
+            {
+                return Ok(Some(verdict));
+            }
+            let in_time = received.is_some_and(|(_, arrival)| began + arrival.since(began) < until);
+            if !in_time && Instant::now() >= until {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Sends the requests, one after another at equal times, until `judge` takes a
     /// datagram for the answer; it returns None for one that is to be waited past.
     ///
@@ -133,22 +157,13 @@ impl Asker {
         for (attempt, request) in (1u32..).zip(requests) {
             watch(&Packet::sent(request));
             self.send(request)?;
-            let until = left * attempt / requests.len() as u32;
-            loop {
-                let received = self.receive(&mut buffer, first + until)?;
-                if let Some((length, arrival)) = &received {
-                    let reply = &buffer[..*length];
-                    watch(&Packet::received(reply));
-                    if let Some(answer) = judge(reply) {
-                        return Ok(Ending::Answered(answer, arrival.since(first)));
-                    }
-                }
-                // Also after a datagram: a stream of wrong ones must not hold
-                // us. One that came in time may lie behind one that did, too.
-                let came = received.map(|(_, arrival)| arrival.since(first));
-                if came.is_none_or(|came| came >= until) && first.elapsed() >= until {
-                    break;
-                }
+            let until = first + left * attempt / requests.len() as u32;
+            let answer = self.listen(&mut buffer, until, |reply, arrival| {
+                watch(&Packet::received(reply));
+                judge(reply).map(|answer| (answer, arrival.since(first)))
+            })?;
+            if let Some((answer, took)) = answer {
+                return Ok(Ending::Answered(answer, took));
             }
         }
         Ok(Ending::Silent)

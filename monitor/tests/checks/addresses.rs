@@ -1,11 +1,39 @@
 //! Names with several addresses, and a client that must not be given the server's own port.
 
+use serde_json::Value;
+
 use crate::lacks::alone;
+
+/// Each of these checks' events, where these names are known and the lab
+/// listens on 127.0.0.1; None where that is not allowed.
+fn with_names(test: &str, hosts: &str, checks: &[&str]) -> Option<Vec<Value>> {
+    let checks: String =
+        checks.iter().map(|check| format!("monitor check {check} --json -W 60s; ")).collect();
+    let inside = format!(
+        "mount --bind hosts /etc/hosts && {{ lab_services --ca-file ca.pem >lab & lab=$!; \
+         until grep -q silent lab; do sleep 0.1; done; {checks} kill $lab; }}"
+    );
+    let script = format!(
+        "folder=$(mktemp -d) && cd $folder && printf '{hosts}' >hosts && \
+         unshare -m sh -c \"{inside}\"; rm -r $folder",
+        inside = inside.replace('$', "\\$"),
+    );
+    let text = alone(test, &["mount"], &script)?;
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Some(events)
+}
+
+/// Whom a check asked.
+fn asked(event: &Value) -> &str {
+    let detail = &event["detail"];
+    detail["address"].as_str().or(detail["server"].as_str()).unwrap_or_default()
+}
 
 #[test]
 fn every_type_asks_the_next_address_after_a_refusal() {
     // ::1 comes first, and nobody listens there.
-    let checks: String = [
+    let hosts = "::1 twice.test\\n127.0.0.1 twice.test\\n";
+    let checks = [
         "udp twice.test 10007 send=x",
         "echo twice.test 10007",
         "tcp_echo twice.test 10007",
@@ -16,34 +44,41 @@ fn every_type_asks_the_next_address_after_a_refusal() {
         "udp twice.test 9",
         "tcp twice.test 9",
         "http twice.test:9",
-    ]
-    .map(|check| format!("monitor check {check} --json -W 60s; "))
-    .concat();
-    let inside = format!(
-        "mount --bind hosts /etc/hosts && monitor check tcp twice.test 9 >order; \
-         lab_services --ca-file ca.pem >lab & lab=$!; \
-         until grep -q silent lab; do sleep 0.1; done; {checks} kill $lab"
-    );
-    let script = format!(
-        "folder=$(mktemp -d) && cd $folder && printf '::1 twice.test\\n127.0.0.1 twice.test\\n' \
-         >hosts && unshare -m sh -c \"{inside}\"; rm -r $folder",
-        inside = inside.replace('$', "\\$"),
-    );
+    ];
     let test = "every_type_asks_the_next_address_after_a_refusal";
-    let Some(text) = alone(test, &["mount"], &script) else { return };
-    let events: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(events.len(), 10, "{text}");
+    let Some(events) = with_names(test, hosts, &checks) else { return };
+    assert_eq!(events.len(), 10, "{events:#?}");
     for event in &events[..7] {
         assert_eq!(event["verdict"], "up", "{event}");
-        let detail = &event["detail"];
-        let asked = detail["address"].as_str().or(detail["server"].as_str()).unwrap();
-        assert!(asked.starts_with("127.0.0.1:"), "{event}");
+        assert!(asked(event).starts_with("127.0.0.1:"), "{event}");
     }
     for event in &events[7..] {
         let reason = event["reason"].as_str().unwrap();
         assert_eq!(event["verdict"], "down", "{event}");
         assert!(reason.contains("127.0.0.1: no program") && reason.contains("::1"), "{event}");
+    }
+}
+
+#[test]
+fn every_type_knows_international_names() {
+    let checks = [
+        "udp bücher.test 10007 send=x",
+        "echo Bücher.test 10007",
+        "tcp_echo bücher.test 10007",
+        "dns bücher.test:10053 www.lab.test",
+        "ntp bücher.test:10123",
+        "tcp bücher.test 10021",
+        "http bücher.test:10080",
+        "icmp bücher.test count=1",
+        "trace bücher.test",
+        "dns bücher.test:10053 bücher.lab.test expect_rcode=NXDOMAIN",
+    ];
+    let test = "every_type_knows_international_names";
+    let hosts = "127.0.0.1 xn--bcher-kva.test\\n";
+    let Some(events) = with_names(test, hosts, &checks) else { return };
+    assert_eq!(events.len(), checks.len(), "{events:#?}");
+    for event in &events {
+        assert_eq!(event["verdict"], "up", "{event}");
     }
 }
 

@@ -19,6 +19,7 @@ mod dns;
 mod http;
 mod lacks;
 mod ntp;
+mod pause;
 mod sockets;
 
 /// Long enough for any machine, where an answer is to come.

@@ -58,12 +58,17 @@ impl Pings {
         let mut packet = Vec::new();
         let mut buffer = vec![0; 65_536];
         let began = Instant::now();
-        while let Some(left) = deadline.left() {
+        loop {
             let now = Instant::now();
             let sent = pings.pings.len() as u64;
             if sent == count && pings.pings.iter().all(|ping| ping.rtt.is_some() || ping.failed) {
                 break;
             }
+            let Some(left) = deadline.left() else {
+                // If this program stood still, replies may have come meanwhile.
+                while pings.hear(&mut buffer, Duration::ZERO, deadline, watch)? {}
+                break;
+            };
             let next = began + INTERVAL * sent as u32;
             if sent < count && now >= next {
                 pings.send_one(&mut packet, watch)?;
@@ -71,7 +76,7 @@ impl Pings {
             }
             let end = now + left;
             let until = if sent < count { next.min(end) } else { end };
-            pings.hear(&mut buffer, until.saturating_duration_since(now), watch)?;
+            pings.hear(&mut buffer, until.saturating_duration_since(now), deadline, watch)?;
         }
         Ok(pings)
     }
@@ -97,25 +102,31 @@ impl Pings {
         }
     }
 
+    /// Waits for a message, whatever it says. False if none came, or one after
+    /// the deadline.
     fn hear(
         &mut self,
         buffer: &mut [u8],
         patience: Duration,
+        deadline: &Deadline,
         watch: Watch,
-    ) -> Result<(), NoAnswer> {
+    ) -> Result<bool, NoAnswer> {
         let version = self.icmp.version;
         let heard = self.icmp.listen(buffer, patience);
         let received = match heard.map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))? {
             Heard::Message(received) => received,
             Heard::Error(error, request) => {
                 self.queued(&error, &request);
-                return Ok(());
+                return Ok(true);
             }
-            Heard::Silence | Heard::Interrupted => return Ok(()),
+            Heard::Silence | Heard::Interrupted => return Ok(false),
         };
         let from = received.packet.from.map(|from| from.ip());
         let arrival = Arrival::new(received.packet.stamp);
-        let Ok(message) = Message::parse(version, received.message) else { return Ok(()) };
+        if arrival.since(deadline.began) > deadline.timeout {
+            return Ok(false);
+        }
+        let Ok(message) = Message::parse(version, received.message) else { return Ok(true) };
         match message.body {
             Body::EchoReply(echo) if from == Some(self.target.ip()) => {
                 let identifier = self.icmp.identifier;
@@ -129,7 +140,8 @@ impl Pings {
                     self.ttl = received.packet.ttl.or(self.ttl);
                 }
             }
-            Body::Error(error) => {
+            // After a redirect the ping went on all the same.
+            Body::Error(error) if !error.problem.is_redirect() => {
                 let identifier = self.icmp.identifier;
                 let quoted = Quoted::parse(version, error.quoted);
                 if let Ok(Quoted {
@@ -150,7 +162,7 @@ impl Pings {
             }
             _ => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     /// An error that the kernel has kept for a datagram socket; a raw one

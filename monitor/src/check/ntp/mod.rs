@@ -166,19 +166,12 @@ fn gather(
         asker.send(&request.emit())?;
         asked.push((request.transmit, sent));
         let until = sent + left / (SAMPLES - attempt) as u32;
-        loop {
-            if let Some((length, arrival)) = asker.receive(&mut buffer, until)? {
-                watch(&Seen::received(&buffer[..length]));
-                findings.enter(&buffer[..length], &arrival, &mut asked, deadline);
-                // One that answers an earlier request counts as well.
-                if findings.samples.len() > attempt || findings.refused.is_some() {
-                    break;
-                }
-            }
-            if Instant::now() >= until {
-                break;
-            }
-        }
+        asker.listen(&mut buffer, until, |bytes, arrival| {
+            watch(&Seen::received(bytes));
+            findings.enter(bytes, arrival, &mut asked, deadline);
+            // One that answers an earlier request counts as well.
+            (findings.samples.len() > attempt || findings.refused.is_some()).then_some(())
+        })?;
     }
     Ok(findings)
 }
