@@ -84,12 +84,17 @@ impl Trace {
         let mut tracer = Tracer::new(target.ip(), settings);
         let mut hops: Vec<Hop> = Vec::new();
         let began = Instant::now();
-        while deadline.left().is_some() {
-            go_on(&mut tracer, &mut prober).map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))?;
+        while !tracer.finished() {
+            let on = match deadline.left() {
+                Some(_) => go_on(&mut tracer, &mut prober).map(|()| true),
+                // If this program stood still, answers may have come meanwhile.
+                None => take_waiting(&mut tracer, &mut prober).map(|()| false),
+            };
+            let on = on.map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))?;
             while let Some(probes) = tracer.next_hop() {
                 hops.push(Hop::of(probes));
             }
-            if tracer.finished() {
+            if !on {
                 break;
             }
         }
@@ -142,6 +147,18 @@ fn go_on(tracer: &mut Tracer, prober: &mut IcmpProber) -> io::Result<()> {
             Heard::Silence => while tracer.timed_out(now).is_some() {},
             Heard::Other => {}
         },
+    }
+    Ok(())
+}
+
+/// Takes what has come in, but no more than the probes of one trace could bring.
+fn take_waiting(tracer: &mut Tracer, prober: &mut IcmpProber) -> io::Result<()> {
+    for _ in 0..1000 {
+        match prober.listen(Duration::ZERO)? {
+            Heard::Response(response) => drop(tracer.heard(&response)),
+            Heard::Silence => break,
+            Heard::Other => {}
+        }
     }
     Ok(())
 }
