@@ -8,7 +8,7 @@ help:
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
-	@echo 'make soak     a thousand services a second, then manager and agents under faults; twenty minutes'
+	@echo 'make soak     generated runs, a thousand services a second, manager and agents under faults; half an hour'
 	@echo 'make bench    speed, beside minimal programs in C'
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
@@ -38,6 +38,7 @@ bench:
 	cargo bench --quiet --bench icmp_ping
 
 soak:
+	GENERATED_SECONDS=120 cargo test --quiet --test generated -- --nocapture --test-threads 2
 	cargo bench --quiet --package monitor --bench soak
 	SOAK_SECONDS=300 SOAK_AGENTS=50 SOAK_KILLS=1000 SOAK_CROWD=500 SOAK_CROWD_SECONDS=60 \
 		cargo test --quiet --package monitor --test agents -- --nocapture --test-threads 1

@@ -68,7 +68,10 @@ impl Running {
                 self.seen.push(line.clone());
                 line
             }
-            Err(why) => panic!("no further line ({why}) after {:#?}", self.seen),
+            Err(why) => {
+                let complaints: Vec<String> = self.stderr.try_iter().collect();
+                panic!("no further line ({why}) after {:#?}; stderr: {complaints:#?}", self.seen)
+            }
         }
     }
 

@@ -1,12 +1,11 @@
 //! The way that requests take out of this host: route, interface, TTL, and no fragments.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use packets::icmp::Version;
 use socket2::SockRef;
-use socklab::endpoint::{any_port, cause};
-use socklab::icmp_socket::IcmpSocket;
+use socklab::endpoint::cause;
 use socklab::sys;
 
 use crate::args::{Args, Interface};
@@ -16,14 +15,15 @@ use crate::args::{Args, Interface};
 ///
 /// # Errors
 /// One line: there is no route, or no such interface.
-pub fn to(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket, String> {
-    let own = match interface {
-        Some(&Interface::Address(own)) if own.is_ipv4() != target.is_ipv4() => {
+pub fn route(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket, String> {
+    let own = match (interface, target) {
+        (Some(&Interface::Address(own)), _) if own.is_ipv4() != target.is_ipv4() => {
             let (own, target) = (own.ip(), target.ip());
             return Err(format!("{target} cannot be reached from {own}: one is IPv4, one IPv6"));
         }
-        Some(&Interface::Address(own)) => own,
-        _ => any_port(target),
+        (Some(&Interface::Address(own)), _) => own,
+        (_, SocketAddr::V4(_)) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        (_, SocketAddr::V6(_)) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
     let socket = UdpSocket::bind(own).map_err(|why| match why.kind() {
         io::ErrorKind::AddrNotAvailable => {
@@ -34,10 +34,16 @@ pub fn to(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket
     if let Some(Interface::Name(name)) = interface {
         bind_to_device(&socket, name)?;
     }
-    let mut somewhere = target;
     // Any port will do.
-    somewhere.set_port(9);
-    socket.connect(somewhere).map_err(|why| {
+    let somewhere = SocketAddr::new(target.ip(), 9);
+    let scoped = match (target, somewhere) {
+        (SocketAddr::V6(target), SocketAddr::V6(mut somewhere)) => {
+            somewhere.set_scope_id(target.scope_id());
+            SocketAddr::V6(somewhere)
+        }
+        _ => somewhere,
+    };
+    socket.connect(scoped).map_err(|why| {
         let target = target.ip();
         let mend = match why.kind() {
             io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
@@ -48,27 +54,18 @@ pub fn to(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket
     Ok(socket)
 }
 
-/// Why a request was not sent, in a few words.
-pub fn not_sent(why: &io::Error, route: &UdpSocket, version: Version) -> String {
-    // The socket goes by the route that it was given when it was connected, and
-    // a router may have told of a smaller MTU since: connecting asks anew.
-    let asked_anew = route.peer_addr().and_then(|peer| route.connect(peer));
-    match asked_anew.ok().and_then(|()| sys::path_mtu(route, version)) {
-        Some(mtu) if sys::is_too_long(why) => format!("{}, mtu={mtu}", cause(why)),
-        _ => cause(why),
-    }
-}
-
 /// Sets what the flags ask for.
 ///
 /// # Errors
 /// One line: the operating system refuses.
-pub fn set_options(icmp: &mut IcmpSocket, args: &Args) -> Result<(), String> {
-    icmp.awake = args.stays_awake();
-    let (socket, version) = (&icmp.socket, icmp.version);
+pub fn set_options(socket: &UdpSocket, version: Version, args: &Args) -> Result<(), String> {
     if let Some(ttl) = args.ttl {
-        sys::set_ttl(socket, version, ttl)
-            .map_err(|why| format!("cannot set the TTL to {ttl}: {}", cause(&why)))?;
+        let socket = SockRef::from(socket);
+        let set = match version {
+            Version::V4 => socket.set_ttl_v4(ttl.into()),
+            Version::V6 => socket.set_unicast_hops_v6(ttl.into()),
+        };
+        set.map_err(|why| format!("cannot set the TTL to {ttl}: {}", cause(&why)))?;
     }
     if args.df {
         sys::obey_path_mtu(socket, version)
