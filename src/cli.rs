@@ -21,6 +21,8 @@ pub enum Exit {
     NoReply,
     /// 2: wrong usage, or any other error.
     Error,
+    /// 3: a watch ended because its server seems to be down.
+    AssumedDown,
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::NoReply => 1,
             Exit::Error => 2,
+            Exit::AssumedDown => 3,
         })
     }
 }

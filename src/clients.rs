@@ -60,6 +60,11 @@ impl<T> Clients<T> {
         (&mut client.record, forgotten)
     }
 
+    /// The record of a client, if it is still in the table.
+    pub fn get_mut(&mut self, address: SocketAddr) -> Option<&mut T> {
+        self.table.get_mut(&address).map(|client| &mut client.record)
+    }
+
     fn forget_the_most_silent(&mut self) -> Option<T> {
         let (&address, _) = self.table.iter().min_by_key(|(_, client)| client.last_heard)?;
         self.table.remove(&address).map(|client| client.record)

@@ -27,6 +27,11 @@ impl At {
         At(Instant::now())
     }
 
+    /// The time since an earlier moment; 0 if it is a later one.
+    pub fn since(self, earlier: At) -> Duration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+
     /// Nanoseconds by the clock called [`NAME`].
     pub fn ns(self) -> u64 {
         let (instant, ns) = at_the_same_moment();

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
-use crate::clock::Arrival;
+use crate::clock::{Arrival, At};
 use crate::sys;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
@@ -144,9 +144,17 @@ impl<'a> Ears<'a> {
     }
 }
 
+/// When the datagram came in that a server has just read from its socket. The
+/// kernel is asked only if it `matters`, because that takes a system call.
+pub fn last_arrival(socket: &UdpSocket, matters: bool) -> At {
+    let stamp = if matters { sys::stamp_of_last(socket) } else { None };
+    Arrival::new(stamp).at()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -192,6 +200,27 @@ mod tests {
         let heard = ears.receive(&mut buffer, PATIENCE).unwrap();
         assert!(matches!(heard, Heard::Datagram(5, _)), "{heard:?}");
         assert_eq!(&buffer[..5], b"hello");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_server_learns_when_the_kernel_received_what_it_has_just_read() {
+        let (a, b) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        // The kernel begins to stamp some time after it was first asked.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            last_arrival(&b, true);
+            a.send_to(b"x", b.local_addr().unwrap()).unwrap();
+            let sent = At::now();
+            std::thread::sleep(Duration::from_millis(300));
+            b.recv_from(&mut [0; 9]).unwrap();
+            // By the program's own clock it came in 300 ms after it was sent.
+            if last_arrival(&b, true).since(sent) < Duration::from_millis(150) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "no stamp of the kernel's");
+        }
     }
 
     #[test]

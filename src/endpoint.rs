@@ -5,7 +5,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::str::FromStr;
+use std::thread;
 
+use crate::cli::LOOK_UP;
+use crate::output;
 use crate::sys::{self, PortUser};
 
 /// A host and perhaps a port, as typed; a name is not yet looked up.
@@ -246,6 +249,30 @@ fn bracketed(ip: IpAddr) -> String {
     }
 }
 
+/// Whether a datagram's sender is the server on this address itself: an answer
+/// would come back to it, and be answered in turn, for ever. The sender of a
+/// datagram is easily forged.
+pub fn is_own(server: SocketAddr, sender: SocketAddr) -> bool {
+    let (own, ip) = (server.ip().to_canonical(), sender.ip().to_canonical());
+    sender.port() == server.port()
+        // A server on every address has each that a socket can be bound to.
+        && (ip == own || own.is_unspecified() && UdpSocket::bind((ip, 0)).is_ok())
+}
+
+/// A server's read came back without a datagram. If that is no matter of
+/// course, says so, and waits a moment: what fails at once would fail again.
+pub fn no_datagram(program: &str, why: &io::Error) {
+    match why.kind() {
+        // The timeout, Ctrl-C, or (on Windows) a client that is gone.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
+        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset => {}
+        _ => {
+            output::complain(program, &format!("cannot receive: {}; retrying", cause(why)));
+            thread::sleep(LOOK_UP);
+        }
+    }
+}
+
 /// Any free port of this machine, from which to send to `server`.
 pub fn any_port(server: SocketAddr) -> SocketAddr {
     match server {
@@ -382,6 +409,16 @@ mod tests {
         let distinct: HashSet<_> = addresses.iter().collect();
         assert_eq!(addresses.len(), distinct.len());
         assert!(endpoint("m\u{fc}nchen.example", None).addresses(1, Family::Any).is_err());
+    }
+
+    #[test]
+    fn a_server_knows_its_own_address_as_a_sender() {
+        let server = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let sender = server("127.0.0.1:7");
+        assert!(is_own(server("127.0.0.1:7"), sender) && is_own(server("0.0.0.0:7"), sender));
+        assert!(is_own(server("[::]:7"), server("[::ffff:127.0.0.1]:7")));
+        assert!(!is_own(server("127.0.0.1:8"), sender) && !is_own(server("0.0.0.0:8"), sender));
+        assert!(!is_own(server("0.0.0.0:7"), server("192.0.2.1:7")));
     }
 
     #[test]

@@ -256,6 +256,11 @@ pub struct Treatment {
 }
 
 impl Treatment {
+    /// How often the reply is sent.
+    pub fn copies(&self) -> u64 {
+        1 + u64::from(self.twice)
+    }
+
     /// Flips the bit; an empty reply has none.
     pub fn spoil(&self, reply: &mut [u8]) {
         if let (Some(random), false) = (self.corrupt, reply.is_empty()) {

@@ -21,8 +21,6 @@
 //! | [`sys`] | what std does not reach, one file an operating system |
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`stats`] | RTT and loss statistics |
-//! | [`runs`] | how likely losses in a row are |
-//! | [`sequence`] | what a receiver learns from sequence numbers |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
 //! | [`ports`] | the default ports |
@@ -45,6 +43,7 @@
 //! | [`report`] | the same for the programs whose events are no types yet |
 //! | [`servers`] | the addresses of a server's name, one after the other |
 //! | [`trace`] | traceroute: which probe is due and what the responses mean; probing by ICMP |
+//! | [`service`] | the books of a lossy server: each request's fate, and the counts |
 //! | [`tally`] | what a server tells at its end |
 
 pub mod capture;
@@ -69,9 +68,8 @@ pub mod ports;
 pub mod probes;
 pub mod reject;
 pub mod report;
-pub mod runs;
-pub mod sequence;
 pub mod servers;
+pub mod service;
 pub mod stats;
 pub mod sys;
 pub mod tally;

@@ -3,6 +3,7 @@
 mod common;
 
 use std::net::{SocketAddr, UdpSocket};
+use std::time::SystemTime;
 
 use common::{DEADLINE, Ended, Running, Server, classic, have, named, run, seqs, skip};
 use serde_json::Value;
@@ -29,6 +30,12 @@ fn read(socket: &UdpSocket) -> (String, SocketAddr) {
     let mut buffer = [0; 1000];
     let (length, from) = socket.recv_from(&mut buffer).unwrap();
     (String::from_utf8(buffer[..length].to_vec()).unwrap(), from)
+}
+
+/// A beat as a client sends it now.
+fn beat_now(seq: u64) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    format!("{seq} {:.6}", now.as_secs_f64()).into_bytes()
 }
 
 /// The next beat that comes in: its number, and who sent it.
@@ -160,9 +167,11 @@ fn malformed_late_double_and_foreign_answers_are_told_as_such() {
 fn the_server_follows_each_clients_sequence() {
     let server = server(&["--loss", "0", "--json"]);
     let client = socket();
-    for beat in ["1 0.5", "2 0.5", "2 0.5", "5 0.5", "3 0.5", "not a beat", "6 0.5"] {
-        client.send_to(beat.as_bytes(), server.address).unwrap();
+    for seq in [1, 2, 2, 5, 3] {
+        client.send_to(&beat_now(seq), server.address).unwrap();
     }
+    client.send_to(b"not a beat", server.address).unwrap();
+    client.send_to(&beat_now(6), server.address).unwrap();
     let answered: Vec<u64> = (0..6).map(|_| beat(&client).0).collect();
     assert_eq!(answered, [1, 2, 2, 5, 3, 6]);
     let events = server.running.interrupt().events();
@@ -180,9 +189,9 @@ fn the_server_follows_each_clients_sequence() {
 fn the_server_tells_who_stops_and_who_returns() {
     let mut server = server(&["--loss", "0", "--silence", "200ms"]);
     let client = socket();
-    client.send_to(b"1 0.5", server.address).unwrap();
+    client.send_to(&beat_now(1), server.address).unwrap();
     server.running.line_with("has stopped: no beat for ");
-    client.send_to(b"2 0.5", server.address).unwrap();
+    client.send_to(&beat_now(2), server.address).unwrap();
     server.running.line_with("is back with beat 2");
 }
 

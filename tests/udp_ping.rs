@@ -215,7 +215,7 @@ fn replies_that_wait_when_the_server_ends_are_told() {
     let client = socket();
     for _ in 0..3 {
         client.send_to(b"x", server.address).unwrap();
-        server.running.line_with("after 600000 ms");
+        server.running.line_with("by 600000 ms");
     }
     let ended = server.running.interrupt();
     assert_eq!(ended.code(), 0);

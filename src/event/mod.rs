@@ -29,6 +29,15 @@ pub trait Event: Serialize + Display {
     fn colour(&self) -> Option<Colour> {
         None
     }
+
+    /// The line, in its colour; or, where only a word of it has one, in that way.
+    fn line(&self, painter: Painter) -> String {
+        let text = self.to_string();
+        match self.colour() {
+            Some(colour) => painter.paint(colour, &text),
+            None => text,
+        }
+    }
 }
 
 /// A duration as events have it: in milliseconds, with a fraction.
@@ -80,11 +89,7 @@ impl Reporter {
         if self.json {
             return output::line(&json_line(event));
         }
-        let text = event.to_string();
-        output::line(&match event.colour() {
-            Some(colour) => self.painter.paint(colour, &text),
-            None => text,
-        });
+        output::line(&event.line(self.painter));
     }
 
     /// Writes an event as JSON or not at all: for what a person will see from

@@ -1,6 +1,8 @@
-//! Linux: the clock that all processes of the machine share, and that nobody sets.
+//! Linux: the clock that all processes share and nobody sets, and the stamp of the last datagram.
 
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime};
 
 /// The name of the clock of [`monotonic_ns`], as it stands in every `start` event.
 pub const CLOCK: &str = "CLOCK_MONOTONIC";
@@ -14,4 +16,17 @@ pub fn monotonic_ns() -> u64 {
     // fail: every Linux has this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The moment at which the kernel received the datagram that was read last
+/// from the socket, by the wall clock (socket(7), SIOCGSTAMPNS). The first call
+/// asks the kernel to keep such stamps from then on; `None` until there is one.
+pub fn stamp_of_last(socket: &impl AsRawFd) -> Option<SystemTime> {
+    const SIOCGSTAMPNS: libc::c_ulong = 0x8907;
+    // SAFETY: all zeros is a valid timespec.
+    let mut time: libc::timespec = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: this request fills in a timespec, and `time` outlives the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSTAMPNS as _, &raw mut time) };
+    let since_epoch = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
+    (result == 0).then(|| SystemTime::UNIX_EPOCH.checked_add(since_epoch))?
 }

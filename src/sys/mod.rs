@@ -19,7 +19,7 @@ pub use linux::receive;
 #[cfg(target_os = "linux")]
 mod linux_clock;
 #[cfg(target_os = "linux")]
-pub use linux_clock::{CLOCK, monotonic_ns};
+pub use linux_clock::{CLOCK, monotonic_ns, stamp_of_last};
 
 #[cfg(target_os = "linux")]
 mod linux_icmp;
@@ -64,7 +64,7 @@ pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, 
 #[cfg(not(target_os = "linux"))]
 mod portable_clock;
 #[cfg(not(target_os = "linux"))]
-pub use portable_clock::{CLOCK, monotonic_ns};
+pub use portable_clock::{CLOCK, monotonic_ns, stamp_of_last};
 
 #[cfg(not(target_os = "linux"))]
 mod portable_path;

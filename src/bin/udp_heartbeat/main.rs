@@ -15,14 +15,21 @@
 //! enough to tell by how much they differ, but not exactly.
 
 mod client;
+mod clients;
+mod ledger;
 mod predict;
+mod runs;
+mod sequence;
 mod server;
+mod server_told;
+mod told;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use socklab::cli;
+use socklab::impair::ImpairArgs;
 
 const NAME: &str = "udp_heartbeat";
 
@@ -45,13 +52,13 @@ enum Part {
 }
 
 fn main() -> ExitCode {
-    let args: Args = cli::parse(NAME);
-    match &args.part {
-        Part::Server(args) => cli::finish(NAME, server::run(args)),
-        Part::Client(args) => match client::run(args) {
-            Ok(verdict) => verdict.into(),
-            Err(why) => cli::finish(NAME, Err(why)),
+    let args = cli::parse_client::<Args, ImpairArgs>(NAME, "udp_heartbeat server");
+    cli::finish(
+        NAME,
+        match &args.part {
+            Part::Server(args) => server::run(args),
+            Part::Client(args) => client::run(args),
+            Part::Predict(args) => predict::run(args),
         },
-        Part::Predict(args) => cli::finish(NAME, predict::run(args)),
-    }
+    )
 }

@@ -4,22 +4,23 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use socklab::cli::{Exit, Rate};
 use socklab::output;
-use socklab::runs::{expected_beats, within};
 use socklab::stats::wilson;
+
+use crate::runs::{expected_beats, within};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The share of beats that go unanswered, each by itself
-    #[arg(long, value_name = "RATE", default_value = "30%", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", default_value = "30%", allow_hyphen_values = true)]
     loss: Rate,
-    /// The server is declared down after so many in a row
+    /// The server is declared down after N misses in a row
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..=100))]
     misses: u64,
-    /// Within so many beats [default: a table]
+    /// Within N beats [default: a table]
     #[arg(long, value_name = "N")]
     beats: Option<u64>,
-    /// Simulate so many runs beside it
-    #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Simulate N runs beside it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     simulate: Option<u64>,
     /// The simulation's seed
     #[arg(long, value_name = "N", default_value = "1")]
@@ -38,8 +39,9 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     let expected = expected_beats(loss, misses);
     if let Some(runs) = args.simulate {
         let longest = rows.iter().copied().max().unwrap_or(0) as f64;
-        // A run ends when the server is declared down, or with the last row.
-        let beats = runs as f64 * longest.min(expected);
+        // A run ends when the server is declared down, or with the last row;
+        // and the shortest one takes its time as well.
+        let beats = runs as f64 * longest.min(expected).max(1.0);
         if beats > MOST_BEATS {
             return Err(format!(
                 "--simulate {runs} would take about {beats:.0e} beats, more than {MOST_BEATS:.0e}; \
@@ -53,47 +55,52 @@ pub fn run(args: &Args) -> Result<Exit, String> {
          misses in a row",
         args.loss
     ));
-    let simulated = args.simulate.map(|runs| simulate(args, runs, rows.last().copied()));
-    let heading = if simulated.is_some() { "   simulated (95% interval)" } else { "" };
+    let alarms = args.simulate.map(|runs| (simulate(args, runs, &rows), runs));
+    let heading = if alarms.is_some() { "   simulated (95% interval)" } else { "" };
     output::line(&format!("{:>12}  {:>12}{heading}", "within beats", "probability"));
-    for beats in rows {
+    for (row, &beats) in rows.iter().enumerate() {
         let (alarm, none) = within(beats, loss, misses);
-        let beside = simulated.as_ref().map_or(String::new(), |ends| beside(ends, beats));
+        let beside =
+            alarms.as_ref().map_or(String::new(), |(alarms, runs)| beside(alarms[row], *runs));
         output::line(&format!("{beats:>12}  {:>12}{beside}", probability(alarm, none)));
     }
     output::line(&match expected {
-        never if never.is_infinite() => "it is never declared down".to_string(),
+        _ if loss == 0.0 => "it is never declared down".to_string(),
+        endless if endless.is_infinite() => {
+            "expected: more than 1e308 beats until it is".to_string()
+        }
         large if large >= 1e6 => format!("expected: {large:.4e} beats until it is"),
         small => format!("expected: {small:.2} beats until it is"),
     });
     Ok(Exit::Ok)
 }
 
-/// The beat at which each run declared the server down, if it did so by beat `most`.
-fn simulate(args: &Args, runs: u64, most: Option<u64>) -> Vec<Option<u64>> {
+/// Of so many runs, those that declared the server down within the beats of each row.
+fn simulate(args: &Args, runs: u64, rows: &[u64]) -> Vec<u64> {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&args.seed.to_le_bytes());
     let mut random = ChaCha8Rng::from_seed(key);
-    let mut one_run = || {
+    let most = rows.iter().copied().max().unwrap_or(0);
+    let mut alarms = vec![0; rows.len()];
+    for _ in 0..runs {
         let mut in_a_row = 0;
-        for beat in 1..=most.unwrap_or(0) {
+        for beat in 1..=most {
             let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             in_a_row = if uniform < args.loss.get() { in_a_row + 1 } else { 0 };
             if in_a_row == args.misses {
-                return Some(beat);
+                let later = |row: &(&mut u64, &u64)| beat <= *row.1;
+                alarms.iter_mut().zip(rows).filter(later).for_each(|(count, _)| *count += 1);
+                break;
             }
         }
-        None
-    };
-    (0..runs).map(|_| one_run()).collect()
+    }
+    alarms
 }
 
-/// The share of runs that ended by beat `beats`.
-fn beside(ends: &[Option<u64>], beats: u64) -> String {
-    let by_then = ends.iter().flatten().filter(|&&end| end <= beats).count() as u64;
-    let runs = ends.len() as u64;
-    let share = 100.0 * by_then as f64 / runs as f64;
-    let (low, high) = wilson(by_then, runs).unwrap_or((0.0, 1.0));
+/// The share of runs that ended in an alarm.
+fn beside(alarms: u64, runs: u64) -> String {
+    let share = 100.0 * alarms as f64 / runs as f64;
+    let (low, high) = wilson(alarms, runs).unwrap_or((0.0, 1.0));
     format!("   {share:.2}% ({:.2}% to {:.2}%)", 100.0 * low, 100.0 * high)
 }
 
@@ -136,10 +143,9 @@ mod tests {
     fn the_simulation_agrees_with_the_formula() {
         let args =
             Args { loss: Rate::percent(30), misses: 3, beats: None, simulate: None, seed: 1 };
-        let ends = simulate(&args, 20_000, Some(100));
-        for beats in [3, 10, 50, 100] {
-            let by_then = ends.iter().flatten().filter(|&&end| end <= beats).count() as u64;
-            let (low, high) = wilson(by_then, 20_000).unwrap();
+        let rows = [3, 10, 50, 100];
+        for (alarms, beats) in simulate(&args, 20_000, &rows).into_iter().zip(rows) {
+            let (low, high) = wilson(alarms, 20_000).unwrap();
             let exact = within(beats, 0.3, 3).0;
             assert!(low < exact && exact < high, "{beats}: {low} {exact} {high}");
         }

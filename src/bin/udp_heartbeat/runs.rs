@@ -27,12 +27,6 @@
 /// The second figure is the probability that no such run occurs, which near 1
 /// the first one could not tell.
 ///
-/// ```
-/// let (alarm, none) = socklab::runs::within(10, 0.3, 3);
-/// assert_eq!(format!("{:.2}%", 100.0 * alarm), "15.51%");
-/// assert!((alarm + none - 1.0).abs() < 1e-12);
-/// ```
-///
 /// The time it takes grows with the cube of `misses`, and with the logarithm
 /// of `beats`.
 pub fn within(beats: u64, loss: f64, misses: usize) -> (f64, f64) {
@@ -77,7 +71,8 @@ fn times(row: &[f64], matrix: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// How many beats it takes on average until `misses` in a row are lost:
-/// (1 - loss^misses) / ((1 - loss) loss^misses). Infinite for a loss of 0.
+/// (1 - loss^misses) / ((1 - loss) loss^misses). Infinite for a loss of 0, and
+/// where it is too large for a number, from 1.8e308 on.
 ///
 /// (W. Feller, An Introduction to Probability Theory and Its Applications,
 /// volume 1, chapter XIII.7.)

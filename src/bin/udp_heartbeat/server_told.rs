@@ -1,0 +1,252 @@
+//! What the server tells.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use packets::heartbeat::Answer;
+use serde::Serialize;
+use socklab::cli::show_duration;
+use socklab::clock::{self, At};
+use socklab::delay::Whose;
+use socklab::event::{Event, Ms};
+use socklab::impair::Impairment;
+use socklab::output::{Colour, Painter, plural, printable};
+use socklab::service::{Handled, Service};
+
+use crate::NAME;
+use crate::clients::{Client, Ways};
+use crate::sequence::Place;
+use crate::server::Args;
+use crate::told::as_text;
+
+/// The first line: where it listens, and how it treats its clients.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "start")]
+pub struct ServerStart {
+    at_ns: At,
+    clock: &'static str,
+    program: &'static str,
+    listening: SocketAddr,
+    local: SocketAddr,
+    impairment: String,
+    seed: u64,
+    silence_ms: Ms,
+    clock_offset_ms: f64,
+}
+
+impl ServerStart {
+    pub fn new(address: SocketAddr, plan: &Impairment, args: &Args) -> ServerStart {
+        ServerStart {
+            at_ns: At::now(),
+            clock: clock::NAME,
+            program: NAME,
+            listening: address,
+            local: address,
+            impairment: plan.describe(),
+            seed: plan.seed,
+            silence_ms: Ms(args.silence),
+            clock_offset_ms: args.clock_offset * 1e3,
+        }
+    }
+}
+
+impl fmt::Display for ServerStart {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (plan, silence) = (&self.impairment, show_duration(self.silence_ms.0));
+        write!(f, "{NAME}: listening on {}, {plan}, silence {silence}", self.listening)?;
+        match self.clock_offset_ms / 1e3 {
+            0.0 => Ok(()),
+            offset => write!(f, ", clock {offset:+} s"),
+        }
+    }
+}
+
+impl Event for ServerStart {}
+
+/// A beat: who sent it, what became of it, and where it stands among those before it.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "beat")]
+pub struct BeatEvent {
+    at_ns: At,
+    client: SocketAddr,
+    /// The number of the request among the client's.
+    request: u64,
+    seq: u64,
+    diff_ms: f64,
+    fate: &'static str,
+    place: &'static str,
+    #[serde(skip)]
+    colour: Colour,
+    #[serde(skip)]
+    note: Option<String>,
+}
+
+impl BeatEvent {
+    pub fn new(
+        at_ns: At,
+        whose: Whose,
+        answer: &Answer,
+        handled: &Handled,
+        place: Option<Place>,
+    ) -> BeatEvent {
+        let place = place.unwrap_or(Place::First);
+        let (fate, colour) = handled.word();
+        BeatEvent {
+            at_ns,
+            client: whose.client,
+            request: whose.request,
+            seq: answer.seq,
+            diff_ms: answer.diff * 1e3,
+            fate,
+            place: place.word(),
+            colour,
+            note: place.note(),
+        }
+    }
+}
+
+impl fmt::Display for BeatEvent {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.line(Painter::plain()))
+    }
+}
+
+impl Event for BeatEvent {
+    fn line(&self, painter: Painter) -> String {
+        let BeatEvent { client, seq, diff_ms, .. } = self;
+        let fate = painter.paint(self.colour, self.fate);
+        let note = self.note.as_ref().map_or(String::new(), |note| format!("  {note}"));
+        format!("{client}  beat {seq:<4} {fate}  diff {diff_ms:.3} ms{note}")
+    }
+}
+
+/// What came is no beat, and is not answered.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "malformed")]
+pub struct Malformed<'a> {
+    pub at_ns: At,
+    pub client: SocketAddr,
+    #[serde(serialize_with = "as_text")]
+    pub text: &'a [u8],
+    pub why: String,
+}
+
+impl fmt::Display for Malformed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (client, text) = (self.client, printable(self.text, 40));
+        write!(f, "{client}  malformed, not answered  {text}  {}", self.why)
+    }
+}
+
+impl Event for Malformed<'_> {}
+
+/// No beat came from a client for as long as `--silence` says.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "stopped")]
+pub struct Stopped {
+    pub at_ns: At,
+    pub client: SocketAddr,
+    /// Its last beat.
+    pub seq: u64,
+    pub silent_s: f64,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Stopped { client, seq, silent_s, .. } = self;
+        write!(f, "{client}  has stopped: no beat for {silent_s:.1} s after beat {seq}")
+    }
+}
+
+impl Event for Stopped {
+    fn colour(&self) -> Option<Colour> {
+        Some(Colour::Red)
+    }
+}
+
+/// A client that had stopped has sent a beat.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "returned")]
+pub struct Returned {
+    pub at_ns: At,
+    pub client: SocketAddr,
+    pub seq: u64,
+    pub silent_s: f64,
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Returned { client, seq, silent_s, .. } = self;
+        write!(f, "{client}  is back with beat {seq}, after {silent_s:.1} s")
+    }
+}
+
+impl Event for Returned {
+    fn colour(&self) -> Option<Colour> {
+        Some(Colour::Green)
+    }
+}
+
+/// What became of the beats before they reached this server.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "way_up")]
+pub struct WayUp {
+    at_ns: At,
+    malformed: u64,
+    /// Of all clients, also those that are no longer remembered.
+    #[serde(flatten)]
+    total: Ways,
+    clients: Vec<WayOfClient>,
+    /// Of those that are no longer remembered.
+    #[serde(skip)]
+    forgotten: Ways,
+}
+
+#[derive(Serialize)]
+struct WayOfClient {
+    client: SocketAddr,
+    highest: u64,
+    #[serde(flatten)]
+    ways: Ways,
+}
+
+impl WayUp {
+    pub fn new(service: &Service<Client>, forgotten: Ways, malformed: u64) -> WayUp {
+        let clients: Vec<WayOfClient> = service
+            .each()
+            .map(|(client, known)| WayOfClient {
+                client,
+                highest: known.sequence.highest(),
+                ways: known.ways(),
+            })
+            .collect();
+        let mut total = forgotten;
+        clients.iter().for_each(|of| total += of.ways);
+        WayUp { at_ns: At::now(), malformed, total, clients, forgotten }
+    }
+}
+
+impl fmt::Display for WayUp {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let nothing = Ways::default();
+        let mut lines = Vec::new();
+        if self.total == nothing {
+            lines.push("on the way here no beat was lost, doubled or overtaken".to_string());
+        }
+        let clients = self.clients.iter().map(|of| (of.client.to_string(), of.ways));
+        let forgotten = [("clients no longer remembered".to_string(), self.forgotten)];
+        for (who, ways) in clients.chain(forgotten).filter(|(_, ways)| *ways != nothing) {
+            let duplicates = plural(ways.duplicates, "duplicate");
+            let Ways { lost, reordered, .. } = ways;
+            lines.push(format!(
+                "on the way here from {who}: {lost} lost, {duplicates}, {reordered} reordered"
+            ));
+        }
+        if self.malformed > 0 {
+            lines.push(format!("malformed datagrams, not answered: {}", self.malformed));
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl Event for WayUp {}
