@@ -162,7 +162,7 @@ struct Summary<'a> {
 impl<'a> Summary<'a> {
     fn new(ledger: &'a Ledger, totals: &Totals) -> Summary<'a> {
         let messages = totals.messages;
-        let Tally { received, replied, dropped, rejected, failed } = messages;
+        let Tally { received, replied, dropped, rejected, failed, .. } = messages;
         let interval = wilson(dropped, received);
         Summary {
             at_ns: At::now(),
