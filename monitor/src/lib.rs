@@ -24,6 +24,7 @@
 //! | [`lab`] | services to watch, on loopback, each of which can be broken |
 //! | [`input`] | lines typed or piped, whatever else comes with them |
 //! | [`prompt`] | a prompt on a terminal, with completion |
+//! | [`request`] | the head of an HTTP request, for the servers here |
 //! | [`scrape`] | answering Prometheus, over HTTP |
 //! | [`protocol`] | what manager and agent say to each other |
 //! | [`line`](mod@line) | reading the protocol's lines, of bounded length |
@@ -56,6 +57,7 @@ pub mod printer;
 pub mod prompt;
 pub mod proof;
 pub mod protocol;
+pub mod request;
 pub mod runner;
 pub mod scrape;
 pub mod service;

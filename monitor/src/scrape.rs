@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use socklab::cli::LOOK_UP;
 use socklab::endpoint::{Endpoint, Family, cannot_listen};
 
+use crate::request::{self, Heard};
+
 /// So many connections at once; one more is closed right away.
 const CLIENTS: usize = 8;
 
-/// A request's first line and headers have so many bytes at most.
-const HEAD: usize = 8192;
+/// So many bytes of what a client says after its request are read at once.
+const REST: usize = 8192;
 
 /// For all of a request, and for all of its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -82,18 +84,26 @@ fn accept(listener: &TcpListener, page: &Page) {
 
 fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let head = read_head(&mut stream, deadline)?;
-    let mut words = head.split(|byte| *byte == b' ');
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let path = origin_form(path);
-    let (status, body) = match (method, path) {
-        (b"GET" | b"HEAD", b"/metrics") => match page() {
+    let heard = request::read(|piece| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        stream.read(piece)
+    })?;
+    let asked = match &heard {
+        Heard::Request(head) => (head.method.as_str(), head.path.as_str()),
+        Heard::NoRequest | Heard::Closed => ("", ""),
+    };
+    let (status, body) = match asked {
+        ("GET" | "HEAD", "/metrics") => match page() {
             Some(page) => ("200 OK", page),
             None => ("503 Service Unavailable", "the program is ending\n".to_string()),
         },
-        (b"GET" | b"HEAD", b"/") => ("200 OK", "the metrics are at /metrics\n".to_string()),
-        (b"GET" | b"HEAD", _) => ("404 Not Found", "there is only /metrics\n".to_string()),
-        (b"", _) => ("400 Bad Request", "this is no request of HTTP/1.1\n".to_string()),
+        ("GET" | "HEAD", "/") => ("200 OK", "the metrics are at /metrics\n".to_string()),
+        ("GET" | "HEAD", _) => ("404 Not Found", "there is only /metrics\n".to_string()),
+        ("", _) => ("400 Bad Request", "this is no request of HTTP/1.1\n".to_string()),
         _ => ("405 Method Not Allowed", "only GET and HEAD\n".to_string()),
     };
     let allow = if status.starts_with("405") { "Allow: GET, HEAD\r\n" } else { "" };
@@ -102,7 +112,7 @@ fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     let mut answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{allow}Connection: close\r\n\r\n"
     );
-    if method != b"HEAD" {
+    if asked.0 != "HEAD" {
         answer += &body;
     }
     let left = deadline.saturating_duration_since(Instant::now()).max(LOOK_UP);
@@ -113,52 +123,11 @@ fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     // whatever else it says.
     stream.shutdown(Shutdown::Write)?;
     stream.set_read_timeout(Some(LOOK_UP))?;
-    let mut rest = [0; HEAD];
+    let mut rest = [0; REST];
     for _ in 0..CLIENTS {
         if stream.read(&mut rest)? == 0 {
             break;
         }
     }
     Ok(())
-}
-
-/// The path alone. A proxy's client writes the whole URL (RFC 9112, 3.2.2),
-/// and what stands behind a question mark makes no difference here.
-fn origin_form(target: &[u8]) -> &[u8] {
-    let mut path = target;
-    if target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"http://")) {
-        let host = &target[7..];
-        let end = host.iter().position(|byte| b"/?".contains(byte)).unwrap_or(host.len());
-        path = if host.get(end) == Some(&b'/') { &host[end..] } else { b"/" };
-    }
-    path.split(|byte| *byte == b'?').next().unwrap_or_default()
-}
-
-/// The first line of a request. It is empty if there is none, or its headers
-/// do not end where they should.
-fn read_head(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    let mut piece = [0; 1024];
-    loop {
-        let ends = |head: &[u8]| head.windows(4).any(|bytes| bytes == b"\r\n\r\n");
-        if ends(&head) {
-            let first = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            let http = first.ends_with(b" HTTP/1.1") || first.ends_with(b" HTTP/1.0");
-            return Ok(if http { first.to_vec() } else { Vec::new() });
-        }
-        if head.len() > HEAD {
-            return Ok(Vec::new());
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut piece) {
-            Ok(0) => return Ok(Vec::new()),
-            Ok(length) => head.extend_from_slice(&piece[..length]),
-            Err(why) if why.kind() == ErrorKind::Interrupted => {}
-            Err(why) => return Err(why),
-        }
-    }
 }

@@ -45,11 +45,6 @@ impl Verdict {
             Verdict::Unverified => "unverified",
         }
     }
-
-    /// The verdict that a word stands for.
-    pub fn from_word(word: &str) -> Option<Verdict> {
-        Verdict::ALL.into_iter().find(|verdict| verdict.word() == word)
-    }
 }
 
 impl fmt::Display for Verdict {
@@ -70,12 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn every_verdict_is_found_by_its_word_and_no_other_word_is_one() {
+    fn every_verdict_is_its_word_in_json_and_no_other_word_is_one() {
         for verdict in Verdict::ALL {
-            assert_eq!(Verdict::from_word(verdict.word()), Some(verdict));
+            let json = format!("\"{verdict}\"");
+            assert_eq!(serde_json::to_string(&verdict).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
         }
-        assert_eq!(Verdict::from_word("Up"), None);
-        assert_eq!(Verdict::from_word(""), None);
+        assert!(serde_json::from_str::<Verdict>("\"Up\"").is_err());
     }
 
     #[test]

@@ -4,9 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::faults::Fault;
 use super::threads::Connection;
-
-/// A request's head may have so many bytes.
-const LONGEST_HEAD: usize = 8192;
+use crate::request::{self, Head, Heard};
 
 /// The page at `/`.
 pub const PAGE: &str = "<!doctype html>\n<title>lab.test</title>\n<h1>It works</h1>\n";
@@ -18,56 +16,38 @@ const WRONG_PAGE: &str = "<!doctype html>\n<title>lab.test</title>\n<h1>Under co
 /// # Errors
 /// The connection broke, or its client sent no request in time.
 pub fn serve(connection: &Connection, mut stream: impl Read + Write) -> io::Result<()> {
-    let Some(head) = read_head(&mut stream)? else { return Ok(()) };
+    let head = match request::read(|piece| stream.read(piece))? {
+        Heard::Request(head) => Some(head),
+        Heard::NoRequest => None,
+        Heard::Closed => return Ok(()),
+    };
     if !connection.dawdle() {
         return Ok(());
     }
+    let head = head.as_ref();
     let response = match connection.switch.get().fault {
         Some(Fault::Garbage) => b"\x15\x03\x01 this is not HTTP\r\n".to_vec(),
-        Some(Fault::Status(status)) => response(&head, status, PAGE),
-        Some(Fault::WrongBody) => response(&head, 200, WRONG_PAGE),
-        _ => answer(&head),
+        Some(Fault::Status(status)) => response(head, status, PAGE),
+        Some(Fault::WrongBody) => response(head, 200, WRONG_PAGE),
+        _ => answer(head),
     };
     stream.write_all(&response)?;
     stream.flush()
 }
 
-/// The request up to the empty line; none if the client closed before it.
-fn read_head(stream: &mut impl Read) -> io::Result<Option<String>> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
-        match stream.read(&mut buffer)? {
-            0 => return Ok(None),
-            length => head.extend_from_slice(&buffer[..length]),
-        }
-    }
-    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
-}
-
-fn answer(head: &str) -> Vec<u8> {
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (method, target, version) = (words.next(), words.next(), words.next());
-    let known = version.is_some_and(|version| version.starts_with("HTTP/1."));
-    match (method, target) {
-        _ if !known => response(head, 400, "no HTTP/1 request\n"),
-        (Some("GET" | "HEAD"), Some(target)) => {
-            // A proxy's client, and some checks, give the whole URL.
-            let path = target
-                .split_once("://")
-                .map_or(target, |(_, rest)| rest.find('/').map_or("/", |slash| &rest[slash..]));
-            let path = path.split('?').next().unwrap_or_default();
-            match path {
-                "/" | "/index.html" => response(head, 200, PAGE),
-                "/redirect" => response(head, 302, "see /\n"),
-                _ => response(head, 404, "no such page; there are / and /redirect\n"),
-            }
-        }
+fn answer(head: Option<&Head>) -> Vec<u8> {
+    let Some(Head { method, path }) = head else {
+        return response(head, 400, "no HTTP/1 request\n");
+    };
+    match (method.as_str(), path.as_str()) {
+        ("GET" | "HEAD", "/" | "/index.html") => response(head, 200, PAGE),
+        ("GET" | "HEAD", "/redirect") => response(head, 302, "see /\n"),
+        ("GET" | "HEAD", _) => response(head, 404, "no such page; there are / and /redirect\n"),
         _ => response(head, 405, "only GET and HEAD\n"),
     }
 }
 
-fn response(head: &str, status: u16, body: &str) -> Vec<u8> {
+fn response(head: Option<&Head>, status: u16, body: &str) -> Vec<u8> {
     let kind = if body.starts_with('<') { "text/html" } else { "text/plain" };
     let location = if (300..400).contains(&status) { "Location: /\r\n" } else { "" };
     // 204 and 304 have no body, and no length of it (RFC 9110, section 8.6).
@@ -79,7 +59,7 @@ fn response(head: &str, status: u16, body: &str) -> Vec<u8> {
          Content-Type: {kind}; charset=utf-8\r\n{length}Connection: close\r\n\r\n",
         reason(status)
     );
-    if !bodiless && !head.starts_with("HEAD ") {
+    if !bodiless && head.is_none_or(|head| head.method != "HEAD") {
         text += body;
     }
     text.into_bytes()
