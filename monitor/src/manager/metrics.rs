@@ -1,12 +1,12 @@
 //! The manager's page for Prometheus, in its text format 0.0.4.
 
-use std::fmt::Write;
 use std::time::Instant;
 
 use super::live::Presence;
+use super::results::Count;
 use super::service::Manager;
 use crate::config::typed;
-use crate::metrics::escaped;
+use crate::metrics::page::{Label, Page, Sample};
 use crate::verdict::Verdict;
 
 /// The page, as it is now.
@@ -19,17 +19,14 @@ pub fn page(manager: &Manager) -> String {
     manager.with_live(|live| {
         for (id, agent) in live {
             let there = agent.presence(now) == Presence::Connected;
-            connected.push((format!("agent=\"{id}\""), f64::from(u8::from(there))));
+            connected.push((agent_label(*id), f64::from(there)));
             for task in data.config(*id).tasks {
                 let Some(report) = agent.last.get(&task.task) else { continue };
                 // Whoever reads the page may not be meant to know a token in a header.
                 let check = typed::parse(&task.check)
                     .map_or_else(|_| "***".to_string(), |typed| typed.check.without_secrets());
-                let labels = format!(
-                    "agent=\"{id}\",task=\"{}\",check=\"{}\"",
-                    escaped(&task.task),
-                    escaped(&check)
-                );
+                let mut labels = agent_label(*id);
+                labels.extend([("task", task.task), ("check", check)]);
                 // Of what could not be verified there is nothing to say.
                 match report.verdict {
                     Verdict::Up | Verdict::Degraded => tasks.push((labels.clone(), 1.0)),
@@ -40,39 +37,35 @@ pub fn page(manager: &Manager) -> String {
             }
         }
     });
-    let total = |count: fn(&super::results::Count) -> u64| {
-        let samples = counts.iter();
-        samples.map(|(id, one)| (format!("agent=\"{id}\""), count(one) as f64)).collect::<Vec<_>>()
+    let total = |count: fn(&Count) -> u64| -> Vec<Sample> {
+        counts.iter().map(|(id, one)| (agent_label(*id), count(one) as f64)).collect()
     };
-    let mut page = String::new();
-    for (name, kind, help, samples) in [
-        ("manager_agent_connected", "gauge", "Whether the agent is connected.", connected),
+    let mut page = Page::default();
+    page.gauge("manager_agent_connected", "Whether the agent is connected", connected);
+    for (name, help, samples) in [
         (
             "manager_results_stored_total",
-            "counter",
-            "Results stored since the manager started.",
+            "Results stored since the manager started",
             total(|count| count.stored),
         ),
         (
             "manager_results_dropped_total",
-            "counter",
-            "Results that the agent had no room to keep.",
+            "Results that the agent had no room to keep",
             total(|count| count.dropped),
         ),
         (
             "manager_results_repeated_total",
-            "counter",
-            "Results that were sent again and were there already.",
+            "Results that were sent again and were there already",
             total(|count| count.repeated),
         ),
-        ("probe_success", "gauge", "Whether the task's last verdict is up or degraded.", tasks),
-        ("probe_duration_seconds", "gauge", "How long the task's last check took.", took),
     ] {
-        // Writing into memory cannot fail.
-        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (labels, value) in samples {
-            let _ = writeln!(page, "{name}{{{labels}}} {value}");
-        }
+        page.counter(name, help, samples);
     }
-    page
+    page.gauge("probe_success", "Whether the task's last verdict is up or degraded", tasks);
+    page.gauge("probe_duration_seconds", "How long the task's last check took", took);
+    page.text()
+}
+
+fn agent_label(id: u64) -> Vec<Label> {
+    vec![("agent", id.to_string())]
 }
