@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::allow::{Allowed, permit};
 use crate::check::Check;
+use crate::check::resolve::ascii;
 use crate::config::typed;
 use crate::protocol::{Config, ConfigAck, MOST_TASKS, Message, Task, TaskAck};
 use crate::service::{Service, Settings};
@@ -105,25 +106,19 @@ fn service(task: &Task, allowed: &[Allowed]) -> Result<Service, String> {
     }
 }
 
-/// Whom a check contacts: a name or an address.
+/// Whom a check contacts: an address, or a name in ASCII, as the check itself reads it.
 fn host(check: &Check) -> Result<String, String> {
-    Ok(match check {
-        Check::Http(http) => url_host(&http.url).ok_or("this URL has no host")?,
-        Check::Icmp(check) => check.host.clone(),
-        Check::Trace(check) => check.host.clone(),
-        Check::Dns(check) => check.host.clone(),
-        Check::Ntp(check) => check.host.clone(),
-        Check::Tcp(check) => check.host.clone(),
-        Check::Udp(check) => check.host.clone(),
-        Check::Echo(check) => check.host.clone(),
-    })
-}
-
-/// The host of a URL, as the library that follows it reads it.
-fn url_host(url: &str) -> Option<String> {
-    let url: ureq::http::Uri = url.parse().ok()?;
-    let host = url.host()?;
-    Some(host.trim_start_matches('[').trim_end_matches(']').to_string())
+    let host = match check {
+        Check::Http(http) => return http.host().ok_or("this URL has no host".to_string()),
+        Check::Icmp(check) => &check.host,
+        Check::Trace(check) => &check.host,
+        Check::Dns(check) => &check.host,
+        Check::Ntp(check) => &check.host,
+        Check::Tcp(check) => &check.host,
+        Check::Udp(check) => &check.host,
+        Check::Echo(check) => &check.host,
+    };
+    Ok(ascii(host)?.into_owned())
 }
 
 #[cfg(test)]
@@ -183,6 +178,25 @@ mod tests {
             ],
         };
         assert_eq!(judge(&fine, &allowed).0.len(), 2);
+    }
+
+    #[test]
+    fn a_host_is_what_the_check_makes_of_it() {
+        let allowed: Vec<Allowed> = ["10.0.0.0/8", "0xc0a80001", "bücher.test"]
+            .map(|allowed| allowed.parse().unwrap())
+            .to_vec();
+        // A URL's host may be a number, as for every browser.
+        let number = "http http://0xc0a80001/ follow_redirects=false";
+        assert!(refused(number, 5000, &allowed).contains("may not contact 192.168.0.1"));
+        for check in [
+            "http http://10.1/ follow_redirects=false",
+            "http http://BÜCHER.test/ follow_redirects=false",
+            "tcp bücher.test 80",
+            "tcp xn--bcher-kva.test 80",
+        ] {
+            let config = Config { rev: 1, tasks: vec![task("1", check, 5000)] };
+            assert_eq!(judge(&config, &allowed).0.len(), 1, "{check}");
+        }
     }
 
     #[test]

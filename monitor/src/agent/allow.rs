@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::check::resolve::ascii;
+
 /// One `--allow`: a network, an address, or a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
@@ -43,11 +45,12 @@ impl FromStr for Allowed {
             Some(name) => (true, name),
             None => (false, text),
         };
+        let name = ascii(name)?;
         let letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || !name.chars().all(letter) {
             return Err(format!("{text:?} is neither a network nor a name; {spellings}"));
         }
-        let name = normal(name);
+        let name = normal(&name);
         Ok(if below { Allowed::Below(format!(".{name}")) } else { Allowed::Name(name) })
     }
 }

@@ -175,6 +175,11 @@ impl Http {
         if self.url.starts_with("https:") { "https" } else { "http" }
     }
 
+    /// Whom the first request goes to: a name in ASCII, or an address without its zone.
+    pub fn host(&self) -> Option<String> {
+        Target::parse(&self.url).ok().map(|target| target.name())
+    }
+
     /// # Errors
     /// Parameters that contradict each other.
     pub fn complete(&self) -> Result<(), String> {
