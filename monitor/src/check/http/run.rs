@@ -15,6 +15,7 @@ use crate::check::pattern::Pattern;
 use crate::outcome::{Deadline, Outcome};
 
 use super::Http;
+use super::certificate::tls_words;
 use super::connect::{self, Hop};
 use super::target::Target;
 use super::tls::Trust;
@@ -194,7 +195,7 @@ fn no_answer(why: &Error, hop: &Hop, deadline: &Deadline) -> Outcome {
         Error::Io(why) if why.kind() == ErrorKind::UnexpectedEof => {
             "connected, but the connection was closed without an answer".to_string()
         }
-        Error::Io(why) => format!("connected, but {}", cause(why)),
+        Error::Io(why) => format!("connected, but {}", words(why)),
         Error::Protocol(why) => format!("connected, but the answer is no HTTP: {why}"),
         Error::Http(why) => format!("connected, but the answer is no HTTP: {why}"),
         Error::LargeResponseHeader(..) => "the answer's head is too large".to_string(),
@@ -211,6 +212,12 @@ fn broken_off(why: &io::Error, deadline: &Deadline) -> String {
         kind if kind == ErrorKind::TimedOut || inner.is_some_and(timeout) => {
             format!("it did not end within {}", show_duration(deadline.timeout))
         }
-        _ => cause(why),
+        _ => words(why),
     }
+}
+
+/// The operating system's words, or ours for what TLS says.
+fn words(why: &io::Error) -> String {
+    let tls = why.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    tls.map_or_else(|| cause(why), tls_words)
 }

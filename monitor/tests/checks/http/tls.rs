@@ -10,7 +10,10 @@ use monitor::lab::services::Service;
 use monitor::outcome::Outcome;
 use monitor::verdict::Verdict;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 
 use super::{page, says};
 use crate::{Server, assert_says, check};
@@ -111,12 +114,22 @@ fn over_tls(ca: &std::path::Path, answer: String) -> Server {
 
 /// A server that shows this chain.
 fn shows(chain: Vec<CertificateDer<'static>>, key: &KeyPair, answer: String) -> Server {
+    shows_to(WebPkiClientVerifier::no_client_auth(), chain, key, answer)
+}
+
+/// The same, to clients that satisfy it.
+fn shows_to(
+    clients: Arc<dyn ClientCertVerifier>,
+    chain: Vec<CertificateDer<'static>>,
+    key: &KeyPair,
+    answer: String,
+) -> Server {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .unwrap();
     let config = Arc::new(config);
@@ -240,6 +253,17 @@ fn no_debug_text_of_a_library_reaches_a_person() {
     });
     let outcome = check(&format!("https {}", alert.address));
     let words = "connected, but the server ended the handshake: handshake failure";
+    assert_says(&outcome, Verdict::Down, words);
+    // Over TLS 1.3 a server refuses a client without a certificate behind the handshake.
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&ca).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build();
+    let certificate = named("a test", &["127.0.0.1"], false).signed_by(&key, &root).unwrap();
+    let answer = page("200 OK", "", "");
+    let server = shows_to(clients.unwrap(), vec![certificate.der().clone()], &key, answer);
+    let outcome = check(&format!("https {} ca_file={}", server.address, ca.display()));
+    let words = "connected, but the server ended the handshake: certificate required";
     assert_says(&outcome, Verdict::Down, words);
     std::fs::remove_file(&ca).unwrap();
 }
