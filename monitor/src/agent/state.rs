@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use socklab::endpoint::cause;
 
 use crate::atomic;
 use crate::protocol::Config;
@@ -38,7 +39,7 @@ impl State {
                 )
             }),
             Err(why) if why.kind() == ErrorKind::NotFound => Ok(State::default()),
-            Err(why) => Err(format!("cannot read {shown}: {why}")),
+            Err(why) => Err(format!("cannot read {shown}: {}", cause(&why))),
         }
     }
 
@@ -50,7 +51,7 @@ impl State {
         let mut content = serde_json::to_vec_pretty(self).map_err(|why| why.to_string())?;
         content.push(b'\n');
         atomic::replace(path, &content)
-            .map_err(|why| format!("cannot write {}: {why}", path.display()))
+            .map_err(|why| format!("cannot write {}: {}", path.display(), cause(&why)))
     }
 }
 

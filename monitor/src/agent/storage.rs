@@ -3,7 +3,10 @@
 //! A disk that takes nothing stops nothing: all is in memory too, and is
 //! written as soon as there is room again.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use socklab::endpoint::cause;
 
 use super::journal::{Damage, Journal};
 use super::spool::Spool;
@@ -45,7 +48,7 @@ impl Storage {
         let state = State::load(path)?;
         let spool = atomic::beside(path, ".spool");
         let (journal, damage) = Journal::open(&spool, limit)
-            .map_err(|why| format!("cannot use {}: {why}", spool.display()))?;
+            .map_err(|why| format!("cannot use {}: {}", spool.display(), cause(&why)))?;
         let results = Results::Disk(Box::new(journal));
         let storage = Storage::new(state, Some(path.to_path_buf()), results)?;
         Ok((storage, notes(&spool, &damage)))
@@ -79,7 +82,7 @@ impl Storage {
             }
             Results::Disk(journal) => journal.push(item),
         };
-        self.judge(written.map_err(|why| format!("cannot write the spool: {why}")));
+        self.judge(written.map_err(spool_failed));
     }
 
     /// Forgets what the manager has.
@@ -92,7 +95,7 @@ impl Storage {
             }
             Results::Disk(journal) => journal.acked(&ack),
         };
-        self.judge(written.map_err(|why| format!("cannot write the spool: {why}")));
+        self.judge(written.map_err(spool_failed));
     }
 
     /// The manager has given it an identifier.
@@ -119,7 +122,7 @@ impl Storage {
         self.save();
         if let Results::Disk(journal) = &mut self.results {
             let written = journal.mend();
-            self.judge(written.map_err(|why| format!("cannot write the spool: {why}")));
+            self.judge(written.map_err(spool_failed));
         }
         if !self.unsaved && self.spool_is_on_disk() {
             self.trouble = None;
@@ -156,6 +159,10 @@ impl Storage {
             self.trouble.get_or_insert(why);
         }
     }
+}
+
+fn spool_failed(why: io::Error) -> String {
+    format!("cannot write the spool: {}", cause(&why))
 }
 
 /// What is told of a damaged file.

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use socklab::endpoint::cause;
 
 use crate::atomic;
 use crate::bounds::HIGHEST;
@@ -62,7 +63,7 @@ impl Data {
         let content = match fs::read(path) {
             Ok(content) => content,
             Err(why) if why.kind() == ErrorKind::NotFound => return Ok(Data::default()),
-            Err(why) => return Err(format!("cannot read {shown}: {why}")),
+            Err(why) => return Err(format!("cannot read {shown}: {}", cause(&why))),
         };
         let mend = "put it right, or move it away to begin with nothing";
         let data: Data = serde_json::from_slice(&content)
@@ -85,7 +86,10 @@ impl Data {
         let mut content = serde_json::to_vec_pretty(self).map_err(|why| why.to_string())?;
         content.push(b'\n');
         atomic::replace(path, &content)
-            .map_err(|why| format!("cannot write {}: {why}; nothing was changed", path.display()))
+            .map_err(|why| {
+            let (shown, why) = (path.display(), cause(&why));
+            format!("cannot write {shown}: {why}; nothing was changed")
+        })
     }
 
     /// The identifier of an agent that has just come. One that had none gets

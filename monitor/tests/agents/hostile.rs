@@ -13,20 +13,20 @@ use socklab::sys;
 use crate::common::{DEADLINE, skip};
 use crate::world::{Manager, Process, wait_until};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const WRONG: &str = "0123456789abcdef0123456789abcdee";
 
 /// More memory than this, and an attack has cost the manager too much.
 const MOST_MEMORY: u64 = 128 * 1024;
 
 /// A manager with a token, and an honest agent that reports four results a second.
-struct World {
-    manager: Manager,
+pub struct World {
+    pub manager: Manager,
     agent: Process,
 }
 
 impl World {
-    fn start(folder: &Path) -> World {
+    pub fn start(folder: &Path) -> World {
         fs::write(folder.join("token"), TOKEN).unwrap();
         let mut manager = Manager::start(folder, &["--token-file", "token", "--quiet"]);
         for port in 1..=4 {
@@ -39,20 +39,37 @@ impl World {
 
     /// Waits until results are stored that were made after this moment, and
     /// checks that the manager is not swollen.
-    fn goes_on(&mut self, during: &str) {
-        let stored = |manager: &Manager| manager.stored().values().map(Vec::len).sum::<usize>();
-        let before = stored(&self.manager);
+    pub fn goes_on(&mut self, during: &str) {
+        let before = self.results();
         // One round of four could have been under way.
         wait_until(&format!("results go on being stored during {during}"), || {
-            stored(&self.manager) > before + 4
+            self.results() > before + 4
         });
         let memory = memory(self.manager.process().id());
         println!("{during}: results go on, the manager took at most {memory} KiB");
         assert!(memory < MOST_MEMORY, "{during}: {memory} KiB");
     }
 
-    fn connect(&self) -> Peer {
+    pub fn connect(&self) -> Peer {
         Peer::connect(self.manager.address)
+    }
+
+    /// How many results of the honest agent are stored.
+    fn results(&mut self) -> u64 {
+        self.manager.process().printed();
+        let line = self.manager.command("list_queue 1", "  results: ");
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// One who knows the token, and has been let in as a new agent.
+    pub fn insider(&self) -> Peer {
+        let mut insider = self.connect();
+        let hello = hello(None);
+        let challenge = insider.challenged(&hello);
+        insider.say(&auth(TOKEN, &hello, &challenge));
+        assert!(matches!(insider.hear(), Message::Welcome(_)));
+        assert!(matches!(insider.hear(), Message::Config(_)));
+        insider
     }
 }
 
@@ -70,8 +87,8 @@ fn memory(id: u32) -> u64 {
 }
 
 /// Somebody who talks to the manager by hand.
-struct Peer {
-    stream: TcpStream,
+pub struct Peer {
+    pub stream: TcpStream,
     reader: BufReader<TcpStream>,
 }
 
@@ -84,17 +101,17 @@ impl Peer {
         Peer { stream, reader }
     }
 
-    fn say(&mut self, message: &Message) {
+    pub fn say(&mut self, message: &Message) {
         self.stream.write_all(message.line().unwrap().as_bytes()).unwrap();
     }
 
-    fn hear(&mut self) -> Message {
+    pub fn hear(&mut self) -> Message {
         let mut line = Vec::new();
         self.reader.read_until(b'\n', &mut line).unwrap();
         Message::parse(&line).unwrap()
     }
 
-    fn challenged(&mut self, hello: &Hello) -> Challenge {
+    pub fn challenged(&mut self, hello: &Hello) -> Challenge {
         self.say(&Message::Hello(hello.clone()));
         match self.hear() {
             Message::Challenge(challenge) => challenge,
@@ -103,7 +120,7 @@ impl Peer {
     }
 
     /// The reason that the manager gives before it closes the connection.
-    fn refused(mut self) -> String {
+    pub fn refused(mut self) -> String {
         let Message::Error { reason } = self.hear() else { panic!("it was not refused") };
         assert_eq!(self.reader.read(&mut [0]).unwrap(), 0, "the connection goes on");
         reason
@@ -111,7 +128,7 @@ impl Peer {
 
     /// Sends this again and again until the manager has had enough; it may say
     /// so, but what it says may be lost where unread bytes were left behind.
-    fn floods(mut self, piece: &[u8], most: usize) -> usize {
+    pub fn floods(mut self, piece: &[u8], most: usize) -> usize {
         let mut sent = 0;
         while sent < most && self.stream.write_all(piece).is_ok() {
             sent += piece.len();
@@ -126,7 +143,7 @@ impl Peer {
     }
 }
 
-fn hello(agent_id: Option<u64>) -> Hello {
+pub fn hello(agent_id: Option<u64>) -> Hello {
     Hello {
         version: VERSION,
         agent_id,
@@ -139,7 +156,7 @@ fn hello(agent_id: Option<u64>) -> Hello {
     }
 }
 
-fn auth(token: &str, hello: &Hello, challenge: &Challenge) -> Message {
+pub fn auth(token: &str, hello: &Hello, challenge: &Challenge) -> Message {
     let handshake = Handshake {
         agent_nonce: &hello.nonce,
         manager_nonce: &challenge.nonce,
@@ -170,11 +187,7 @@ fn honest_agents_are_served_whatever_others_send() {
     assert!(silent.refused().contains("not let in within 5 s"));
 
     // One who knows the token may say more, but a line has its limit for him too.
-    let mut insider = world.connect();
-    let insiders = hello(None);
-    let challenge = insider.challenged(&insiders);
-    insider.say(&auth(TOKEN, &insiders, &challenge));
-    assert!(matches!(insider.hear(), Message::Welcome(welcome) if welcome.agent_id == 2));
+    let insider = world.insider();
     let sent = insider.floods(&[b'a'; 4096], ENDLESS);
     assert!(sent < ENDLESS, "a line without an end was taken in");
     world.goes_on("an endless line of one who was let in");
@@ -275,7 +288,7 @@ impl World {
     }
 
     /// The honest agent ends with all its results stored once, or still in hand.
-    fn ends_whole(mut self) {
+    pub fn ends_whole(mut self) {
         let printed = self.agent.printed().join("\n");
         assert!(!printed.contains("no manager"), "the honest agent was thrown out:\n{printed}");
         let (code, lines) = self.agent.terminate();

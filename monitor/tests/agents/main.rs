@@ -4,13 +4,18 @@
 //! SOAK_KILLS=1000 SOAK_CROWD=500.
 //! world: starting managers and agents, with a cable between them that can be
 //! cut; soak: nothing lost under faults; crash: data.json under kill -9;
-//! crowd: many agents; hostile: peers that mean no good; programs: the command
-//! lines, token, TLS.
+//! claims: an identifier that is not heard; disk: one that is full; crowd: many
+//! agents; hostile, floods, drips: peers that mean no good; programs: the
+//! command lines, token, TLS.
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
+mod claims;
 mod crash;
 mod crowd;
+mod disk;
+mod drips;
+mod floods;
 mod hostile;
 mod programs;
 mod soak;

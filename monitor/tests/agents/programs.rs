@@ -208,7 +208,7 @@ fn prometheus_gets_the_agents_and_their_last_results() {
 }
 
 /// An authority, a certificate of its for 127.0.0.1, and its key.
-fn certificates() -> (String, String, String) {
+pub fn certificates() -> (String, String, String) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     let ca_key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -100,6 +100,12 @@ impl Process {
         self.lines.iter().collect()
     }
 
+    /// kill -9, with what it was asked for and has not read.
+    pub fn kill_and_forget(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// SIGTERM, and the end.
     pub fn terminate(mut self) -> (i32, Vec<String>) {
         let id = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
@@ -206,6 +212,8 @@ pub struct Cable {
 struct CableState {
     /// Nothing goes through, and nobody is told.
     dead: bool,
+    /// What the manager says is lost.
+    mute: bool,
     open: Vec<TcpStream>,
 }
 
@@ -225,10 +233,10 @@ impl Cable {
                 open.open.push(agent.try_clone().unwrap());
                 open.open.push(manager.try_clone().unwrap());
                 drop(open);
-                for (from, to) in [(&agent, &manager), (&manager, &agent)] {
+                for (from, to, back) in [(&agent, &manager, false), (&manager, &agent, true)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let shared = Arc::clone(&shared);
-                    thread::spawn(move || carry(from, to, &shared));
+                    thread::spawn(move || carry(from, to, back, &shared));
                 }
             }
         });
@@ -242,12 +250,17 @@ impl Cable {
         }
     }
 
+    pub fn set_mute(&self, mute: bool) {
+        self.state.lock().unwrap().mute = mute;
+    }
+
     pub fn set_dead(&self, dead: bool) {
         self.state.lock().unwrap().dead = dead;
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &Mutex<CableState>) {
+/// `back` is the way from the manager to the agent.
+fn carry(mut from: TcpStream, mut to: TcpStream, back: bool, state: &Mutex<CableState>) {
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         // What was on its way into a dead cable is lost, as in a real one TCP
@@ -258,7 +271,8 @@ fn carry(mut from: TcpStream, mut to: TcpStream, state: &Mutex<CableState>) {
             }
             break;
         }
-        if to.write_all(&buffer[..length]).is_err() {
+        let lost = back && state.lock().unwrap().mute;
+        if !lost && to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }
