@@ -19,7 +19,7 @@ use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
 use monitor::proof::{self, Handshake, Role};
 use monitor::protocol::{
-    Auth, Config, ConfigAck, Delivery, Hello, Message, Report, TaskAck, VERSION,
+    Ack, Auth, Config, ConfigAck, Delivery, Hello, Message, Report, TaskAck, VERSION, Welcome,
 };
 use monitor::token::Token;
 use socklab::endpoint::Endpoint;
@@ -71,7 +71,11 @@ fn accept_all(config: &Config) -> ConfigAck {
 
 impl Agent {
     fn start(manager: SocketAddr, token: Option<&str>) -> Agent {
-        let (keep, _) = Storage::open(None, 10_000).unwrap();
+        Agent::start_with_room(manager, token, 10_000)
+    }
+
+    fn start_with_room(manager: SocketAddr, token: Option<&str>, room: usize) -> Agent {
+        let (keep, _) = Storage::open(None, room).unwrap();
         let keep = Arc::new(Mutex::new(keep));
         let stop = Arc::new(AtomicBool::new(false));
         let boot_id = proof::random_hex(16).unwrap();
@@ -93,6 +97,11 @@ impl Agent {
     }
 
     fn report(&mut self, count: u64) {
+        self.report_long(count, 4);
+    }
+
+    /// Results whose reasons have so many bytes.
+    fn report_long(&mut self, count: u64, length: usize) {
         for _ in 0..count {
             let report = Report {
                 boot_id: self.boot_id.clone(),
@@ -102,7 +111,7 @@ impl Agent {
                 started_at: "2026-11-21T08:18:28.123456Z".into(),
                 duration_us: 1,
                 verdict: monitor::verdict::Verdict::Up,
-                reason: "open".into(),
+                reason: "o".repeat(length),
                 detail: serde_json::Map::new(),
             };
             self.next += 1;
@@ -280,6 +289,107 @@ fn a_second_connection_takes_over_and_the_first_is_told() {
     wait_until("the manager tells", || served.notices.drain().any(told));
     second.say(&Message::Ping { time: String::new() });
     assert_eq!(second.hear(), Some(Message::Pong));
+}
+
+#[test]
+fn a_change_while_an_agent_is_let_in_reaches_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    served.manager.add(1, "tcp a 1", 1000).unwrap();
+    let mut peer = Peer::connect(served.address);
+    // While somebody has the results in hand, it is let in half way: its
+    // identifier is decided on, and its connection not known yet.
+    served.manager.with_results(|_| {
+        peer.say(&Message::Hello(hello(Some(1))));
+        wait_until("its identifier is decided on", || served.manager.data().agents[&1].claimed);
+        served.manager.add(1, "tcp a 2", 1000).unwrap();
+    });
+    assert!(matches!(peer.hear(), Some(Message::Welcome(_))));
+    let Some(Message::Config(mut config)) = peer.hear() else { panic!("no configuration") };
+    if config.rev == 1 {
+        let Some(Message::Config(next)) = peer.hear() else { panic!("the change is lost") };
+        config = next;
+    }
+    assert_eq!((config.rev, config.tasks.len()), (2, 2));
+}
+
+#[test]
+fn a_configuration_that_is_not_confirmed_is_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut peer = Peer::connect(served.address);
+    peer.enter(None);
+    let deadline = Instant::now() + DEADLINE;
+    // An agent says something now and then; the pings here come more often.
+    let config = loop {
+        assert!(Instant::now() < deadline, "waited in vain");
+        peer.say(&Message::Ping { time: String::new() });
+        match peer.hear() {
+            Some(Message::Config(config)) => break config,
+            Some(Message::Pong) => thread::sleep(Duration::from_millis(100)),
+            other => panic!("{other:?}"),
+        }
+    };
+    peer.say(&Message::ConfigAck(accept_all(&config)));
+    wait_until("it is confirmed", || {
+        served.manager.with_live(|live| live[&1].confirmed_rev == Some(config.rev))
+    });
+}
+
+/// A manager by hand that lets everybody in, and does not read.
+fn manager_that_does_not_read() -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, streams) = mpsc::channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let welcome = Message::Welcome(Welcome { agent_id: 1, stored_seq: 0 });
+            stream.write_all(welcome.line().unwrap().as_bytes()).unwrap();
+            if sender.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    (address, streams)
+}
+
+#[test]
+fn an_agent_reads_while_it_cannot_write() {
+    let (address, streams) = manager_that_does_not_read();
+    let mut agent = Agent::start(address, None);
+    // More than all buffers on the way take.
+    agent.report_long(10_000, 4000);
+    let mut manager = streams.recv_timeout(DEADLINE).unwrap();
+    // By now the agent has filled them, or on a slow machine soon will have.
+    thread::sleep(Duration::from_secs(3));
+    let config = Message::Config(Config { rev: 7, tasks: Vec::new() });
+    manager.write_all(config.line().unwrap().as_bytes()).unwrap();
+    let began = Instant::now();
+    wait_until("the configuration is read", || {
+        agent.keep.lock().unwrap().state.config.as_ref().is_some_and(|config| config.rev == 7)
+    });
+    // Not only after it gave up writing, on another connection.
+    assert!(streams.try_recv().is_err(), "the connection was given up");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    // Everything that it keeps is confirmed, before it was read.
+    let ack = Message::Ack(Ack { boot_id: agent.boot_id.clone(), seq: 10_000 });
+    manager.write_all(ack.line().unwrap().as_bytes()).unwrap();
+    wait_until("all is confirmed", || agent.kept() == 0);
+}
+
+#[test]
+fn a_full_spool_comes_in_on_one_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&folder, None);
+    let mut agent = Agent::start_with_room(served.address, None, 50_000);
+    agent.report(50_000);
+    let began = Instant::now();
+    wait_until("all is confirmed", || agent.kept() == 0);
+    println!("50000 results in {:?}", began.elapsed());
+    let connected = agent.changes.try_iter().collect::<Vec<_>>();
+    assert!(matches!(connected[..], [Change::Connected { .. }]), "{connected:?}");
+    let count = served.manager.with_results(|results| results.counts[&1]);
+    assert_eq!((count.stored, count.repeated), (50_000, 0));
 }
 
 #[test]

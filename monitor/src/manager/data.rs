@@ -85,8 +85,7 @@ impl Data {
     pub fn save(&self, path: &Path) -> Result<(), String> {
         let mut content = serde_json::to_vec_pretty(self).map_err(|why| why.to_string())?;
         content.push(b'\n');
-        atomic::replace(path, &content)
-            .map_err(|why| {
+        atomic::replace(path, &content).map_err(|why| {
             let (shown, why) = (path.display(), cause(&why));
             format!("cannot write {shown}: {why}; nothing was changed")
         })

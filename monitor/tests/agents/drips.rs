@@ -129,7 +129,8 @@ fn an_agent_ends_at_once_whatever_it_waits_for() {
          monitor_agent --manager manager.lab.test & agent=$!; ",
     ] {
         let inside = format!("{world}{start}{ends}").replace('\'', "'\\''");
-        let script = format!("export folder=$(mktemp -d); unshare -m sh -c '{inside}'; rm -r $folder");
+        let script =
+            format!("export folder=$(mktemp -d); unshare -m sh -c '{inside}'; rm -r $folder");
         let Some(output) = in_a_namespace(&script) else {
             return skip(NAME, "no network namespace for this user");
         };

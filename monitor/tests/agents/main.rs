@@ -8,9 +8,9 @@
 //! agents; hostile, floods, drips: peers that mean no good; programs: the
 //! command lines, token, TLS.
 
+mod claims;
 #[path = "../../../tests/common/mod.rs"]
 mod common;
-mod claims;
 mod crash;
 mod crowd;
 mod disk;
