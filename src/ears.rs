@@ -7,12 +7,12 @@
 //! who sent it, and the beginning of the datagram that met with it. That takes
 //! no privilege.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::{Arrival, At};
+use crate::error_queue::{ErrorQueue, Instead, Taken};
 use crate::sys;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
@@ -24,8 +24,10 @@ pub enum Heard {
     Datagram(usize, Arrival),
     /// An ICMP error came in place of a reply.
     Error(IcmpError),
-    /// Nothing came in time, and nothing is left to read: what is due by now did not come.
-    Silence,
+    /// Nothing came in time, and at this moment nothing was left to read: what
+    /// was due by then did not come. Later ones may have come since, and may be
+    /// in time: this program may have been put aside for long.
+    Silence(Instant),
     /// The wait was cut short, by a signal or by an error that was told before.
     /// What has come in meanwhile is not known.
     Interrupted,
@@ -43,6 +45,14 @@ pub struct IcmpError {
     pub arrival: Arrival,
 }
 
+impl IcmpError {
+    /// The error in a queue's entry; `None` if it is none of ICMP's.
+    fn of((error, request): Taken) -> Option<IcmpError> {
+        let (problem, from) = (error.problem?, error.from);
+        Some(IcmpError { problem, from, request, arrival: Arrival::new(error.stamp) })
+    }
+}
+
 /// The ears of a connected socket.
 #[derive(Debug)]
 pub struct Ears<'a> {
@@ -52,12 +62,9 @@ pub struct Ears<'a> {
     pub kernel_stamps: bool,
     /// Whether there is an error queue. Without it, ECONNREFUSED has to do.
     queued: bool,
-    /// Errors taken from the kernel's queue and not yet told.
-    errors: VecDeque<IcmpError>,
-    /// Whether an error was taken of which a call may still have to fail.
-    owed: bool,
-    /// No error quotes more: 576 bytes in all over IPv4, 1280 over IPv6.
-    quote: Vec<u8>,
+    queue: ErrorQueue,
+    /// Without a queue: a refusal that a `send` met with, and that is not yet told.
+    refused: bool,
 }
 
 impl<'a> Ears<'a> {
@@ -70,9 +77,8 @@ impl<'a> Ears<'a> {
             version,
             kernel_stamps: sys::stamp_arrivals(socket),
             queued: sys::queue_errors(socket, version),
-            errors: VecDeque::new(),
-            owed: false,
-            quote: vec![0; 1280],
+            queue: ErrorQueue::default(),
+            refused: false,
         }
     }
 
@@ -82,21 +88,23 @@ impl<'a> Ears<'a> {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn receive(&mut self, buffer: &mut [u8], time: Duration) -> io::Result<Heard> {
-        if let Some(error) = self.errors.pop_front() {
+        if std::mem::take(&mut self.refused) {
+            return Ok(Heard::Error(self.refusal()));
+        }
+        if let Some(error) = self.queue.next().and_then(IcmpError::of) {
             return Ok(Heard::Error(error));
         }
+        let asked = Instant::now();
         let why = match sys::receive(self.socket, buffer, time) {
             Ok((length, stamp)) => return Ok(Heard::Datagram(length, Arrival::new(stamp))),
+            Err(why) if self.is_refusal(&why) => return Ok(Heard::Error(self.refusal())),
             Err(why) => why,
         };
-        let excused = self.excuse(&why);
-        match (self.errors.pop_front(), why.kind()) {
-            (Some(error), _) => Ok(Heard::Error(error)),
-            (None, ErrorKind::WouldBlock) => Ok(Heard::Silence),
-            (None, ErrorKind::Interrupted) => Ok(Heard::Interrupted),
-            (None, _) if excused => Ok(Heard::Interrupted),
-            (None, _) => Err(why),
-        }
+        Ok(match self.queue.instead(self.socket, why)? {
+            Instead::Error(taken) => IcmpError::of(taken).map_or(Heard::Interrupted, Heard::Error),
+            Instead::Silence => Heard::Silence(asked),
+            Instead::Interrupted => Heard::Interrupted,
+        })
     }
 
     /// A call on the socket, such as `send`, failed with `why`: true if the
@@ -104,43 +112,23 @@ impl<'a> Ears<'a> {
     /// [`receive`](Ears::receive) tells it; the call has done nothing, and may
     /// be made again.
     pub fn excuse(&mut self, why: &io::Error) -> bool {
-        if !self.queued {
-            // Windows calls it a reset.
-            let refused =
-                matches!(why.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
-            if refused {
-                self.errors.push_back(IcmpError {
-                    problem: Problem::port_unreachable(self.version),
-                    from: None,
-                    request: Vec::new(),
-                    arrival: Arrival::new(None),
-                });
-            }
-            return refused;
+        if self.is_refusal(why) {
+            self.refused = true;
+            return true;
         }
-        let mut any = false;
-        while let Ok(Some(error)) = sys::next_error(self.socket, &mut self.quote) {
-            // One that is no ICMP error arose here, and the call has said so.
-            if let Some(problem) = error.problem {
-                any = true;
-                self.errors.push_back(IcmpError {
-                    problem,
-                    from: error.from,
-                    request: self.quote[..error.length].to_vec(),
-                    arrival: Arrival::new(error.stamp),
-                });
-            }
-        }
-        // The kernel first puts an error into the queue, and then lets a call
-        // fail: between the two it may have been taken, and the failure is left.
-        // So one failure is excused after errors were taken, and no more: the
-        // next is its own fault.
-        let silence = matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
-        if any || silence {
-            self.owed |= any;
-            return any;
-        }
-        std::mem::take(&mut self.owed)
+        self.queue.excuses(self.socket, why)
+    }
+
+    /// Whether `why` is all that is to be known of an ICMP error.
+    fn is_refusal(&self, why: &io::Error) -> bool {
+        // Windows calls it a reset.
+        let refusals = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
+        !self.queued && refusals.contains(&why.kind())
+    }
+
+    fn refusal(&self) -> IcmpError {
+        let problem = Problem::port_unreachable(self.version);
+        IcmpError { problem, from: None, request: Vec::new(), arrival: Arrival::new(None) }
     }
 }
 
@@ -154,7 +142,6 @@ pub fn last_arrival(socket: &UdpSocket, matters: bool) -> At {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -184,8 +171,20 @@ mod tests {
                 assert_eq!(error.request, b"Ping 7 T");
             }
             let silence = ears.receive(&mut [0; 9], Duration::from_millis(1)).unwrap();
-            assert!(matches!(silence, Heard::Silence), "{silence:?}");
+            assert!(matches!(silence, Heard::Silence(_)), "{silence:?}");
         }
+    }
+
+    #[test]
+    fn silence_is_told_of_the_time_before_the_wait_and_not_after_it() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(socket.local_addr().unwrap()).unwrap();
+        let (before, wait) = (Instant::now(), Duration::from_millis(50));
+        let silence = ears(&socket).receive(&mut [0; 9], wait).unwrap();
+        let Heard::Silence(then) = silence else { panic!("{silence:?}") };
+        // With the moment after the wait, a datagram that came in while this
+        // program did not run would be called late.
+        assert!(before <= then && then + wait <= Instant::now());
     }
 
     #[test]

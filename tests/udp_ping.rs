@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{DEADLINE, Running, Server, named, run, seqs, skip};
+use common::{
+    DEADLINE, Running, Server, alone, json_lines, named, run, seqs, skip,
+    with_a_name_of_two_addresses,
+};
 use nix::sys::signal::Signal;
 
 const SERVER: &str = "udp_ping_server";
@@ -156,6 +159,8 @@ fn a_corrupt_reply_is_given_to_its_own_request_whatever_number_it_bears() {
     server.send_to(&spoilt, from).unwrap();
     let events = client.end().events();
     assert_eq!(seqs(&events, "corrupt"), [2, 1]);
+    let what = &named(&events, "corrupt")[0]["what"];
+    assert_eq!(what, "byte 6 came back as 0x30, not 0x32");
     assert_eq!(named(&events, "summary")[0]["corrupt"], 2);
 }
 
@@ -166,7 +171,10 @@ fn a_server_that_does_not_upper_case_is_caught() {
     let client = Running::start(CLIENT, &[&address, "--json", "-n", "1", "-s", "500", "-W", "60s"]);
     let (first, from) = request(&server);
     server.send_to(&first, from).unwrap();
-    assert_eq!(seqs(&client.end().events(), "corrupt"), [1]);
+    let events = client.end().events();
+    assert_eq!(seqs(&events, "corrupt"), [1]);
+    let what = "not upper-cased, byte 2 came back as 0x69, not 0x49";
+    assert_eq!(named(&events, "corrupt")[0]["what"], what);
 }
 
 #[test]
@@ -209,6 +217,72 @@ fn a_delay_does_not_hold_up_the_receiver() {
     assert!(summary["rtt_max_ms"].as_f64().unwrap() < 20_000.0, "{summary}");
 }
 
+/// Each reply that left a server is told once, with the number of its request.
+fn left(events: &[serde_json::Value]) -> BTreeMap<u64, u64> {
+    let sent = named(events, "sent").into_iter();
+    sent.map(|sent| (sent["request"].as_u64().unwrap(), sent["at_ns"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn a_held_reply_is_told_when_it_leaves_and_not_before() {
+    let flags = ["--loss", "0", "--reorder", "50%", "--jitter", "10m", "--seed", "1", "--json"];
+    let server = Server::start(SERVER, &flags);
+    let client = socket();
+    for _ in 0..20 {
+        client.send_to(b"x", server.address).unwrap();
+    }
+    // What leaves within ten minutes is another matter; none has left yet.
+    let ended = server.running.interrupt().events();
+    for request in named(&ended, "request") {
+        assert_eq!(request["fate"], "delayed");
+        assert_eq!(request["delay_ms"].is_null(), request["held"] == true, "{request}");
+    }
+    let summary = named(&ended, "summary")[0];
+    assert_eq!(summary["received"], named(&ended, "request").len());
+    assert_eq!(summary["waiting"], summary["received"], "{summary}");
+
+    let server = Server::start(SERVER, &["--loss", "0", "--reorder", "100%", "--json"]);
+    client.send_to(b"x", server.address).unwrap();
+    request(&client);
+    let ended = server.running.interrupt().events();
+    let began = named(&ended, "request")[0]["at_ns"].as_u64().unwrap();
+    // Nothing overtook it: it left after the 200 ms for which it was held at most.
+    let after = left(&ended)[&1] - began;
+    assert!(after >= 199_000_000, "{after} ns");
+    assert_eq!(named(&ended, "summary")[0]["replied"], 1);
+}
+
+#[test]
+fn a_request_whose_reply_cannot_be_sent_is_counted_once() {
+    // A datagram whose sender has an address that nobody can be reached at.
+    let forge = "import socket, struct\n\
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\n\
+        udp = struct.pack('!4H', 7, 12000, 9, 0) + b'x'\n\
+        ip = struct.pack('!BBHHHBBH', 0x45, 0, 29, 1, 0, 64, 17, 0)\n\
+        ip += socket.inet_aton('192.0.2.1') + socket.inet_aton('127.0.0.1')\n\
+        raw.sendto(ip + udp, ('127.0.0.1', 0))";
+    for flags in ["", "--delay 1ms", "--duplicate 100%", "--delay 1ms --duplicate 100%"] {
+        let script = format!(
+            "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lo.rp_filter=0; \
+             ip route add 192.0.2.0/24 dev lo; \
+             udp_ping_server --bind 0.0.0.0:12000 --loss 0 --json {flags} >told & server=$!; \
+             until grep -q start told; do sleep 0.01; done; \
+             ip route replace prohibit 192.0.2.0/24; \
+             python3 -c \"{forge}\"; \
+             until grep -qE '\"request\"|ended' told; do sleep 0.01; done; sleep 0.1; \
+             kill -INT $server; wait $server; cat told"
+        );
+        let script = format!("cd $(mktemp -d) && {{ {script}; rm -r $PWD; }}");
+        let test = "a_request_whose_reply_cannot_be_sent_is_counted_once";
+        let Some(text) = alone(test, &["python3", "sysctl"], &script) else { return };
+        let events = json_lines(&text);
+        let summary = named(&events, "summary")[0];
+        for (name, count) in [("received", 1), ("replied", 0), ("failed", 1), ("waiting", 0)] {
+            assert_eq!(summary[name], count, "{flags}: {name} in {summary}");
+        }
+    }
+}
+
 #[test]
 fn replies_that_wait_when_the_server_ends_are_told() {
     let mut server = Server::start(SERVER, &["--loss", "0", "--delay", "10m"]);
@@ -221,6 +295,138 @@ fn replies_that_wait_when_the_server_ends_are_told() {
     assert_eq!(ended.code(), 0);
     let told = "replies still held back, and lost: 3";
     assert!(ended.stdout.iter().any(|line| line == told), "{ended:#?}");
+    // received, replied, dropped
+    let row = ended.stdout.iter().find(|line| line.starts_with("127.0.0.1:")).unwrap();
+    assert_eq!(row.split_whitespace().skip(1).take(3).collect::<Vec<_>>(), ["3", "0", "0"]);
+}
+
+#[test]
+fn a_name_whose_first_address_refuses_is_pinged_at_the_next_one() {
+    let script = with_a_name_of_two_addresses(
+        "udp_ping_server --loss 0 >/dev/null & server=$!; \
+         udp_ping_client twice.test -n 0 -i 10m -W 10m --json | grep -m 3 -E \"start|next|reply\"; \
+         for i in 1 2; do udp_ping_client twice.test -n 2 --json; done; \
+         kill -INT $server; wait $server; \
+         udp_ping_client twice.test -n 2 --json; true",
+    );
+    let test = "a_name_whose_first_address_refuses_is_pinged_at_the_next_one";
+    let Some(text) = alone(test, &["mount"], &script) else { return };
+    let events = json_lines(&text);
+    let runs: Vec<&[serde_json::Value]> =
+        events.split_inclusive(|event| event["event"] == "summary").collect();
+    // The first run was cut short by grep, and goes with the second.
+    for run in &runs[..2] {
+        let next = named(run, "next_address")[0];
+        assert_eq!(
+            (&next["asked"], &next["next"]),
+            (&"[::1]:12000".into(), &"127.0.0.1:12000".into())
+        );
+        assert!(next["why"].as_str().unwrap().contains("or a firewall answers for it"), "{next}");
+        let reply = named(run, "reply")[0];
+        assert_eq!((&reply["seq"], &reply["from"]), (&1.into(), &"127.0.0.1:12000".into()));
+    }
+    // Where no address answers, the last one has the errors.
+    let last = runs.last().unwrap();
+    assert_eq!(named(last, "next_address").len(), 1);
+    assert_eq!(seqs(last, "icmp_error"), [1, 2]);
+}
+
+#[test]
+fn no_client_is_given_the_port_of_its_server() {
+    // Of four ports the kernel gives the client the server's own in every fourth run.
+    let script = "sysctl -qw net.ipv4.ip_local_port_range='32750 32753' || exit 1; \
+         for turn in $(seq 30); do \
+         udp_ping_client 127.0.0.1:32750 -n 1 --json; udp_ping_client [::1]:32750 -n 1 --json; \
+         done; true";
+    let test = "no_client_is_given_the_port_of_its_server";
+    let Some(text) = alone(test, &["sysctl"], script) else { return };
+    let events = json_lines(&text);
+    assert_eq!(seqs(&events, "icmp_error").len(), 60, "{text}");
+}
+
+#[test]
+fn an_rtt_ends_when_the_kernel_has_the_reply_and_not_when_the_program_wakes_up() {
+    if !cfg!(target_os = "linux") {
+        let test = "an_rtt_ends_when_the_kernel_has_the_reply_and_not_when_the_program_wakes_up";
+        return skip(test, "this system does not stamp datagrams");
+    }
+    let server = socket();
+    let address = server.local_addr().unwrap().to_string();
+    let began = std::time::Instant::now();
+    let client = Running::start(CLIENT, &[&address, "--json", "-n", "1", "-W", "60s"]);
+    let (first, from) = request(&server);
+    client.signal(Signal::SIGSTOP);
+    server.send_to(&upper(&first), from).unwrap();
+    let answered = began.elapsed();
+    // Not a wait for something to happen: the program is to sleep for so long.
+    thread::sleep(Duration::from_secs(3));
+    client.signal(Signal::SIGCONT);
+    let events = client.end().events();
+    let rtt = named(&events, "reply")[0]["rtt_ms"].as_f64().unwrap();
+    assert!(rtt < answered.as_secs_f64() * 1e3 + 1000.0, "{rtt} ms, answered after {answered:?}");
+}
+
+#[test]
+fn a_reply_that_came_in_time_is_not_lost_by_a_pause_of_the_program() {
+    let server = socket();
+    let address = server.local_addr().unwrap().to_string();
+    let client = Running::start(CLIENT, &[&address, "--json", "-n", "1", "-W", "5s"]);
+    let (first, from) = request(&server);
+    client.signal(Signal::SIGSTOP);
+    server.send_to(&upper(&first), from).unwrap();
+    // Past the timeout, while the reply waits in the socket's buffer.
+    thread::sleep(Duration::from_secs(6));
+    client.signal(Signal::SIGCONT);
+    let events = client.end().events();
+    assert_eq!((seqs(&events, "reply"), seqs(&events, "timeout").len()), (vec![1], 0));
+}
+
+#[test]
+fn what_cannot_be_sent_is_not_tried_a_million_times_a_second() {
+    // The way disappears while the client runs.
+    let script = "ip route add 192.0.2.0/24 dev lo; \
+         udp_ping_client 192.0.2.7:7 -n 0 -W 50ms --json >told & client=$!; \
+         until grep -q timeout told; do sleep 0.01; done; \
+         ip route replace prohibit 192.0.2.0/24; sleep 2; \
+         kill -INT $client; wait $client; cat told";
+    let script = format!("cd $(mktemp -d) && {{ {script}; rm -r $PWD; }}");
+    let test = "what_cannot_be_sent_is_not_tried_a_million_times_a_second";
+    let Some(text) = alone(test, &[], &script) else { return };
+    let failed = named(&json_lines(&text), "not_sent").len();
+    assert!((1..=40).contains(&failed), "{failed} in two seconds\n{text}");
+}
+
+#[test]
+fn its_own_address_as_a_sender_is_not_answered() {
+    let forge = "import socket, struct\n\
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\n\
+        udp = struct.pack('!4H', 12000, 12000, 9, 0) + b'x'\n\
+        ip = struct.pack('!BBHHHBBH', 0x45, 0, 29, 1, 0, 64, 17, 0)\n\
+        ip += 2 * socket.inet_aton('127.0.0.1')\n\
+        raw.sendto(ip + udp, ('127.0.0.1', 0))";
+    for bind in ["127.0.0.1", "0.0.0.0"] {
+        let script = format!(
+            "udp_ping_server --bind {bind}:12000 --loss 0 --json >told & server=$!; \
+             until grep -q start told; do sleep 0.01; done; python3 -c \"{forge}\"; \
+             udp_ping_client 127.0.0.1:12000 -n 1 -q; \
+             kill -INT $server; wait $server; cat told"
+        );
+        let script = format!("cd $(mktemp -d) && {{ {script}; rm -r $PWD; }}");
+        let test = "its_own_address_as_a_sender_is_not_answered";
+        let Some(text) = alone(test, &["python3"], &script) else { return };
+        let events = json_lines(&text);
+        assert_eq!(named(&events, "ignored").len(), 1, "{text}");
+        assert_eq!(named(&events, "summary").last().unwrap()["received"], 1, "{text}");
+    }
+}
+
+#[test]
+fn a_number_alone_is_a_port_on_127_0_0_1() {
+    let server = Server::start(SERVER, &["--loss", "0"]);
+    let port = server.address.port().to_string();
+    assert_eq!(seqs(&run(CLIENT, &[&port, "--json", "-n", "1"]).events(), "reply"), [1]);
+    let bound = Server::start_at("0", SERVER, &[]);
+    assert!(bound.address.ip().is_loopback(), "{}", bound.address);
 }
 
 #[test]
@@ -305,10 +511,12 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (SERVER, &["--los", "3"], "--loss"),
         (SERVER, &["--loss", "10%", "--drop", "1"], "cannot be used with"),
         (SERVER, &["--drop", "0"], "from 1"),
-        (SERVER, &["--drop", "1,x"], "invalid"),
+        (SERVER, &["--drop", "1,x"], "a whole number, such as 42"),
         (SERVER, &["--loss", "90%", "--burst", "2"], "raise --burst"),
         (SERVER, &["--delay", "soon"], "250ms, 1s, 1.5s or 2m"),
-        (SERVER, &["--seed", "x"], "invalid"),
+        (SERVER, &["--seed", "abc"], "a whole number, such as 42"),
+        (SERVER, &["--seed", "-1"], "a whole number, such as 42"),
+        (SERVER, &["--delay", "-1s"], "none is negative"),
         (SERVER, &["--bind", &taken], "--bind 127.0.0.1:0"),
         (SERVER, &["--bind", "192.0.2.1:12000"], "ip addr"),
         (SERVER, &["--bind", "127.0.0.1:99999"], "from 0 to 65535"),
@@ -317,9 +525,15 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (CLIENT, &["-W", "0"], "longer than 0"),
         (CLIENT, &["-W", "-1"], "250ms, 1s, 1.5s or 2m"),
         (CLIENT, &["-i", "-1"], "250ms, 1s, 1.5s or 2m"),
+        (CLIENT, &["-i", "-1s"], "none is negative"),
+        (CLIENT, &["-W", "-250ms"], "none is negative"),
+        (CLIENT, &["--loss", "30%"], "is a flag of the server: give it to udp_ping_server"),
+        (CLIENT, &["--reject-rate", "1"], "give it to udp_ping_server"),
+        (CLIENT, &["99999"], "port on 127.0.0.1"),
+        (SERVER, &["--bind", "99999"], "port on 127.0.0.1"),
         (CLIENT, &["-s", "65508"], "at most 65507"),
         (CLIENT, &["-s", "3"], "35 or more"),
-        (CLIENT, &["-s", "-1"], "invalid"),
+        (CLIENT, &["-s", "-1"], "a whole number, such as 42"),
         // Two dots in a row: no resolver is asked for such a name.
         (CLIENT, &["no..such.host"], "check the spelling"),
         (CLIENT, &["127.0.0.1:0"], "see its first line"),
@@ -431,7 +645,7 @@ fn over_20_000_pings_the_loss_is_30_percent_and_both_ledgers_agree() {
     let server = Server::start(SERVER, &["--json", "--seed", "42"]);
     let at = server.at();
     let client = thread::spawn(move || {
-        run(CLIENT, &[&at, "--json", "-n", "20000", "-i", "0.2ms", "-W", "10s"]).events()
+        run(CLIENT, &[&at, "--json", "-n", "20000", "-i", "0.5ms", "-W", "10s"]).events()
     });
     let client = client.join().unwrap();
     let server = server.running.interrupt().events();

@@ -270,6 +270,37 @@ pub fn in_a_namespace(script: &str) -> Option<Output> {
     enter("true")?.status.success().then(|| enter(script))?
 }
 
+/// Runs a script as [`in_a_namespace`] does, and gives what it printed. `None`,
+/// and a word about it, where that is not to be had; fails if the script does.
+pub fn alone(test: &str, tools: &[&str], script: &str) -> Option<String> {
+    if let Some(why) = lacks(&[&["timeout", "unshare", "ip"], tools].concat()) {
+        skip(test, &why);
+        return None;
+    }
+    let Some(output) = in_a_namespace(script) else {
+        skip(test, "no network namespace for this user (unshare -n)");
+        return None;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    Some(text)
+}
+
+/// A script in which `twice.test` is a name with two addresses, first ::1 and
+/// then 127.0.0.1, for [`alone`] with the tool `mount`.
+pub fn with_a_name_of_two_addresses(script: &str) -> String {
+    format!(
+        "folder=$(mktemp -d) && printf '::1 twice.test\\n127.0.0.1 twice.test\\n' >$folder/hosts \
+         && unshare -m sh -c 'mount --bind $0 /etc/hosts && {{ {script}; }}' $folder/hosts; \
+         status=$?; rm -r $folder; exit $status"
+    )
+}
+
+/// All lines of JSON in a text.
+pub fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Says loudly that a test did not run, and why. With SOCKLAB_STRICT=1 it is a
 /// failure, but for an ordinary user who may not do it (`allowed-skips.txt`).
 /// `make test` counts these lines.

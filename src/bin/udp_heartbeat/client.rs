@@ -106,7 +106,7 @@ fn watch(
                     return Ok(Attempt::NextAddress(icmp_error_text(error.problem)));
                 }
                 Ok(Heard::Error(error)) => ledger.refused(&error),
-                Ok(Heard::Silence) => ledger.silence(now),
+                Ok(Heard::Silence(then)) => ledger.silence(then),
                 Ok(Heard::Interrupted) => {}
                 Err(why) => trouble = Some(format!("cannot receive: {}", cause(&why))),
             },
