@@ -5,7 +5,10 @@ mod common;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::SystemTime;
 
-use common::{DEADLINE, Ended, Running, Server, classic, have, named, run, seqs, skip};
+use common::{
+    DEADLINE, Ended, Running, Server, alone, classic, have, json_lines, named, run, seqs, skip,
+    with_a_name_of_two_addresses,
+};
 use serde_json::Value;
 
 const NAME: &str = "udp_heartbeat";
@@ -114,6 +117,80 @@ fn a_watch_with_retry_tells_the_outage_and_the_return() {
     // Three timeouts have passed since the answer to beat 1, at the least.
     assert!(figure(named(&events, "down")[0], "silent_s") >= 0.9);
     assert!(figure(named(&events, "recovered")[0], "outage_s") >= 0.9);
+}
+
+#[test]
+fn answered_beats_break_the_run_of_missed_ones_whenever_their_timeouts_come() {
+    let server = server(&["--drop", "2,4,6"]);
+    // The timeouts of 2, 4 and 6 come one after the other, when 3 and 5 are long answered.
+    let ended = client(&server.at(), &["--json", "-n", "6", "-i", "20ms", "-W", "1s"]);
+    assert_eq!(ended.code(), 0, "{ended:#?}");
+    let events = ended.events();
+    assert_eq!(seqs(&events, "timeout"), [2, 4, 6]);
+    assert!(named(&events, "down").is_empty());
+}
+
+#[test]
+fn a_servers_answer_is_no_beat_and_is_not_answered() {
+    let mut server = server(&["--loss", "0", "--json"]);
+    let client = socket();
+    // The answer of another server, a stamp from the year 2, and one beyond all clocks.
+    for packet in ["1 0.000123", "2 -62000000000", "3 1e308"] {
+        client.send_to(packet.as_bytes(), server.address).unwrap();
+        let told: Value = serde_json::from_str(&server.running.line_with("malformed")).unwrap();
+        let why = told["why"].as_str().unwrap();
+        assert!(why.contains("years from this server's clock"), "{why}");
+    }
+    client.send_to(&beat_now(4), server.address).unwrap();
+    assert_eq!(beat(&client).0, 4, "nothing came back for the others");
+    // The furthest stamp that is taken: an answer is hardly longer than its beat.
+    let year = 350.0 * 86_400.0;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let furthest = format!("5 {:.3e}", now + year);
+    client.send_to(furthest.as_bytes(), server.address).unwrap();
+    let answer = read(&client).0;
+    assert!(answer.len() <= furthest.len() + 12, "{furthest} was answered {answer}");
+    let ended = server.running.interrupt().events();
+    assert_eq!(named(&ended, "way_up")[0]["malformed"], 3);
+    assert_eq!(named(&ended, "summary")[0]["received"], 2);
+}
+
+#[test]
+fn the_way_up_counts_the_clients_that_made_room_for_others() {
+    let server = server(&["--loss", "0", "-q", "--json"]);
+    let senders = 1100;
+    let mut ports = std::collections::BTreeSet::new();
+    while ports.len() < senders {
+        let client = socket();
+        if ports.insert(client.local_addr().unwrap().port()) {
+            // Beat 2 never came.
+            for seq in [1, 3] {
+                client.send_to(&beat_now(seq), server.address).unwrap();
+                read(&client);
+            }
+        }
+    }
+    let ended = server.running.interrupt().events();
+    let way_up = named(&ended, "way_up")[0];
+    assert_eq!(way_up["lost"], senders);
+    let kept = way_up["clients"].as_array().unwrap();
+    assert_eq!(kept.len(), socklab::clients::MOST);
+    assert_eq!(named(&ended, "summary")[0]["received"], 2 * senders);
+}
+
+#[test]
+fn a_name_whose_first_address_refuses_is_watched_at_the_next_one() {
+    let script = with_a_name_of_two_addresses(
+        "udp_heartbeat server --loss 0 >$0.told & server=$!; \
+         until grep -q listening $0.told; do sleep 0.01; done; \
+         udp_heartbeat client twice.test -n 2 -W 60s --json; status=$?; \
+         kill -INT $server; wait $server; exit $status",
+    );
+    let test = "a_name_whose_first_address_refuses_is_watched_at_the_next_one";
+    let Some(text) = alone(test, &["mount"], &script) else { return };
+    let events = json_lines(&text);
+    assert_eq!(named(&events, "next_address").len(), 1, "{text}");
+    assert_eq!(seqs(&events, "reply"), [1, 2], "{text}");
 }
 
 #[test]
@@ -256,6 +333,29 @@ fn predict_meets_the_known_values() {
 }
 
 #[test]
+fn predict_takes_constant_memory_however_many_runs_it_simulates() {
+    // Five million results, kept one by one, would take 80 MB and more.
+    let mut command = std::process::Command::new("sh");
+    let program = common::program(NAME);
+    command.arg("-c").arg(format!(
+        "ulimit -v 100000 && exec {} predict --beats 1 --simulate 5000000",
+        program.display()
+    ));
+    let ended = Running::start_command(command).end();
+    assert_eq!(ended.code(), 0, "{ended:#?}");
+}
+
+#[test]
+fn predict_says_never_only_where_it_is_never() {
+    let last =
+        |flags: &[&str]| run(NAME, &[&["predict"], flags].concat()).stdout.last().unwrap().clone();
+    let never = "it is never declared down";
+    assert_eq!(last(&["--loss", "0"]), never);
+    let endless = "expected: more than 1e308 beats until it is";
+    assert_eq!(last(&["--loss", "0.08%", "--misses", "100"]), endless);
+}
+
+#[test]
 fn ctrl_c_ends_a_watch_with_its_summary() {
     let server = server(&["--loss", "0"]);
     let mut watcher = Running::start(NAME, &["client", &server.at(), "-n", "0", "-i", "10m"]);
@@ -284,6 +384,13 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (&["predict", "--misses", "0"], "1..=100"),
         (&["predict", "--simulate", "0"], "1.."),
         (&["predict", "--loss", "1%", "--simulate", "1000000000"], "lower --simulate or --beats"),
+        (
+            &["predict", "--beats", "0", "--simulate", "18446744073709551615"],
+            "lower --simulate or --beats",
+        ),
+        (&["client", "--loss", "30%"], "give it to udp_heartbeat server"),
+        (&["client", "-i", "-1s"], "none is negative"),
+        (&["server", "--seed", "abc"], "a whole number, such as 42"),
     ];
     for (args, mend) in cases {
         let ended = run(NAME, args);

@@ -303,7 +303,8 @@ fn replies_that_wait_when_the_server_ends_are_told() {
 #[test]
 fn a_name_whose_first_address_refuses_is_pinged_at_the_next_one() {
     let script = with_a_name_of_two_addresses(
-        "udp_ping_server --loss 0 >/dev/null & server=$!; \
+        "udp_ping_server --loss 0 >$0.told & server=$!; \
+         until grep -q listening $0.told; do sleep 0.01; done; \
          udp_ping_client twice.test -n 0 -i 10m -W 10m --json | grep -m 3 -E \"start|next|reply\"; \
          for i in 1 2; do udp_ping_client twice.test -n 2 --json; done; \
          kill -INT $server; wait $server; \
