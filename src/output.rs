@@ -97,6 +97,10 @@ fn push_harmless(text: &mut String, c: char) {
 /// assert_eq!(harmless("it's \"up\"\n\x1b[2J"), r#"it's "up"\n\u{1b}[2J"#);
 /// ```
 pub fn harmless(text: &str) -> String {
+    // Nearly all text is of this kind, and need not be looked up in Unicode's tables.
+    if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return text.to_string();
+    }
     let mut shown = String::with_capacity(text.len());
     text.chars().for_each(|c| push_harmless(&mut shown, c));
     shown

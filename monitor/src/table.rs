@@ -39,16 +39,35 @@ impl Column {
     }
 }
 
-/// One cell: harmless text, and its colour.
+/// One cell: harmless text, the columns that it takes on a screen, and its colour.
 #[derive(Debug, Clone)]
 pub struct Cell {
     text: String,
+    width: usize,
     colour: Option<Colour>,
 }
 
 impl Cell {
     pub fn coloured(text: impl AsRef<str>, colour: Option<Colour>) -> Cell {
-        Cell { text: harmless(text.as_ref()), colour }
+        Cell::of(harmless(text.as_ref()), colour)
+    }
+
+    fn of(text: String, colour: Option<Colour>) -> Cell {
+        let width = if text.is_ascii() { text.len() } else { text.width() };
+        Cell { text, width, colour }
+    }
+
+    /// Cuts it to a width, which a `~` at its end shows.
+    fn cut(&mut self, width: usize) {
+        if self.width > width {
+            let mut taken = 1;
+            let fits = |c: &char| {
+                taken += c.width().unwrap_or(0);
+                taken <= width
+            };
+            let text = self.text.chars().take_while(fits).chain(['~']).collect();
+            *self = Cell::of(text, self.colour);
+        }
     }
 }
 
@@ -59,7 +78,7 @@ impl<T: AsRef<str>> From<T> for Cell {
 }
 
 /// Rows of as many cells as there are columns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table<const COLUMNS: usize> {
     columns: [Column; COLUMNS],
     rows: Vec<[Cell; COLUMNS]>,
@@ -70,64 +89,42 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         Table { columns, rows: Vec::new() }
     }
 
-    pub fn row(&mut self, cells: [Cell; COLUMNS]) {
+    pub fn row(&mut self, mut cells: [Cell; COLUMNS]) {
+        for (cell, column) in cells.iter_mut().zip(&self.columns) {
+            cell.cut(column.most);
+        }
         self.rows.push(cells);
     }
 
     /// The lines: first the titles, if there are any. `window` is how many
     /// columns of characters the terminal has, if that is known.
-    pub fn lines(&self, painter: Painter, window: Option<usize>) -> Vec<String> {
-        let titles = self.columns.map(|column| Cell::from(column.title));
-        let has_titles = titles.iter().any(|title| !title.text.is_empty());
-        let all = || has_titles.then_some(&titles).into_iter().chain(&self.rows);
-        let widths: Vec<usize> = (0..COLUMNS)
-            .map(|at| all().map(|row| row[at].text.width()).max().unwrap_or(0))
-            .zip(&self.columns)
-            .map(|(widest, column)| widest.min(column.most))
-            .collect();
-        all().map(|row| self.line(row, &widths, painter, window)).collect()
+    pub fn lines(mut self, painter: Painter, window: Option<usize>) -> Vec<String> {
+        if self.columns.iter().any(|column| !column.title.is_empty()) {
+            self.rows.insert(0, self.columns.map(|column| column.title.into()));
+        }
+        let widest = |at: usize| self.rows.iter().map(|row| row[at].width).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..COLUMNS).map(widest).collect();
+        if let Some(window) = window {
+            let taken: usize = widths.iter().rev().skip(1).map(|width| width + GAP.len()).sum();
+            let last = self.rows.iter_mut().filter_map(|row| row.last_mut());
+            last.for_each(|cell| cell.cut(window.saturating_sub(taken).max(LEAST)));
+        }
+        self.rows.iter().map(|row| self.line(row, &widths, painter)).collect()
     }
 
-    fn line(
-        &self,
-        row: &[Cell; COLUMNS],
-        widths: &[usize],
-        painter: Painter,
-        window: Option<usize>,
-    ) -> String {
-        let (mut line, mut taken) = (String::new(), 0);
-        for (at, ((cell, column), width)) in row.iter().zip(&self.columns).zip(widths).enumerate() {
-            let last = at + 1 == COLUMNS;
-            let left =
-                window.filter(|_| last).map(|window| window.saturating_sub(taken).max(LEAST));
-            let text = shortened(&cell.text, left.unwrap_or(usize::MAX).min(column.most));
-            let padding = " ".repeat(width.saturating_sub(text.width()));
-            let (before, after) =
-                if column.right { (padding, String::new()) } else { (String::new(), padding) };
-            let text = cell.colour.map_or(text.clone(), |colour| painter.paint(colour, &text));
-            line += &before;
-            line += &text;
-            if !last {
-                line += &after;
-                line += GAP;
-                taken += width + GAP.len();
-            }
+    fn line(&self, row: &[Cell; COLUMNS], widths: &[usize], painter: Painter) -> String {
+        let mut line = String::new();
+        for (at, (cell, column)) in row.iter().zip(&self.columns).enumerate() {
+            let padding = " ".repeat(widths[at].saturating_sub(cell.width));
+            let text = match cell.colour {
+                Some(colour) => painter.paint(colour, &cell.text),
+                None => cell.text.clone(),
+            };
+            line += if at == 0 { "" } else { GAP };
+            line += &if column.right { padding + &text } else { text + &padding };
         }
         line.trim_end().to_string()
     }
-}
-
-/// Cut to a width, which the cut shows.
-pub fn shortened(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_string();
-    }
-    let mut taken = 1;
-    let fits = |c: &char| {
-        taken += c.width().unwrap_or(0);
-        taken <= width
-    };
-    text.chars().take_while(fits).chain(['~']).collect()
 }
 
 #[cfg(test)]
@@ -146,7 +143,7 @@ mod tests {
         table.row(["\u{4e2d}\u{6587}".into(), "7".into(), "up".into()]);
         table.row(["a long name".into(), "12345".into(), "all is well".into()]);
         assert_eq!(
-            table.lines(Painter::plain(), None),
+            table.clone().lines(Painter::plain(), None),
             [
                 "name          n  what became of it",
                 "\u{4e2d}\u{6587}          7  up",

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::allow::{Allowed, permit};
 use crate::check::Check;
-use crate::check::resolve::ascii;
 use crate::config::typed;
 use crate::protocol::{Config, ConfigAck, MOST_TASKS, Message, Task, TaskAck};
 use crate::service::{Service, Settings};
@@ -87,8 +86,7 @@ fn service(task: &Task, allowed: &[Allowed]) -> Result<Service, String> {
     if interval > LONGEST {
         return Err("an interval of more than a day is not taken on".to_string());
     }
-    let host = host(&typed.check)?;
-    permit(allowed, &host)?;
+    permit(allowed, &typed.check.host()?)?;
     if let Check::Http(http) = &typed.check {
         if http.ca_file.is_some() {
             return Err("a task may not name a file of the agent's machine".to_string());
@@ -104,21 +102,6 @@ fn service(task: &Task, allowed: &[Allowed]) -> Result<Service, String> {
         None => Ok(service),
         Some(fault) => Err(fault.what),
     }
-}
-
-/// Whom a check contacts: an address, or a name in ASCII, as the check itself reads it.
-fn host(check: &Check) -> Result<String, String> {
-    let host = match check {
-        Check::Http(http) => return http.host().ok_or("this URL has no host".to_string()),
-        Check::Icmp(check) => &check.host,
-        Check::Trace(check) => &check.host,
-        Check::Dns(check) => &check.host,
-        Check::Ntp(check) => &check.host,
-        Check::Tcp(check) => &check.host,
-        Check::Udp(check) => &check.host,
-        Check::Echo(check) => &check.host,
-    };
-    Ok(ascii(host)?.into_owned())
 }
 
 #[cfg(test)]

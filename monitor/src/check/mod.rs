@@ -222,6 +222,47 @@ impl Check {
         }
     }
 
+    /// Whom it contacts: an address, or a name in ASCII.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn host(&self) -> Result<String, String> {
+        let host = match self {
+            Check::Http(check) => return check.host().ok_or("this URL has no host".to_string()),
+            Check::Icmp(check) => &check.host,
+            Check::Trace(check) => &check.host,
+            Check::Dns(check) => &check.host,
+            Check::Ntp(check) => &check.host,
+            Check::Tcp(check) => &check.host,
+            Check::Udp(check) => &check.host,
+            Check::Echo(check) => &check.host,
+        };
+        Ok(resolve::ascii(host)?.into_owned())
+    }
+
+    /// The same with every name of a host in lower case: to names, case means nothing.
+    #[must_use]
+    pub fn with_lower_case_names(mut self) -> Check {
+        let host = match &mut self {
+            Check::Http(check) => {
+                check.url = check.normal_url();
+                return self;
+            }
+            Check::Dns(check) => {
+                check.query.make_ascii_lowercase();
+                &mut check.host
+            }
+            Check::Icmp(check) => &mut check.host,
+            Check::Trace(check) => &mut check.host,
+            Check::Ntp(check) => &mut check.host,
+            Check::Tcp(check) => &mut check.host,
+            Check::Udp(check) => &mut check.host,
+            Check::Echo(check) => &mut check.host,
+        };
+        host.make_ascii_lowercase();
+        self
+    }
+
     /// How long it takes at the least, if all answers come at once.
     pub fn least(&self) -> Duration {
         match self {

@@ -11,7 +11,7 @@ pub mod file;
 pub mod sample;
 pub mod similar;
 pub mod typed;
-mod understood;
+pub(crate) mod understood;
 
 pub use file::{Config, Problem};
 pub use typed::Typed;

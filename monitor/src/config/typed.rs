@@ -18,13 +18,14 @@
 //! the port, of `tcp host:80 5` the interval, of `icmp host 2` the traceroute, of
 //! `icmp host 5` the interval, and of `dns SERVER 5` the name that is asked for.
 
+use std::fmt;
 use std::time::Duration;
 
 use socklab::cli;
 
 use crate::check::parameter;
 use crate::check::value::Value;
-use crate::check::words::{Word, words};
+use crate::check::words::{Word, word, words};
 use crate::check::{Check, TYPES};
 use crate::service::{Service, Settings};
 
@@ -37,7 +38,33 @@ pub struct Typed {
     pub settings: Settings,
 }
 
+/// As it is typed, without the interval: `tcp www.example.com 80 timeout=2s`.
+impl fmt::Display for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.check)?;
+        for about in parameter::about(Settings::PARAMETERS, &self.settings) {
+            if let (Some(Value::Text(text)), false) = (&about.shown, about.name == "interval") {
+                write!(f, " {}={}", about.name, word(text))?;
+            } else if let Some(Value::Integer(number)) = about.shown {
+                write!(f, " {}={number}", about.name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Typed {
+    /// Whether these words name the other one: the check is the same, but for
+    /// the case of hosts' names, and of the settings those that are typed here.
+    pub fn means(&self, other: &Typed) -> bool {
+        let (own, others) = (&self.settings, &other.settings);
+        self.check.clone().with_lower_case_names() == other.check.clone().with_lower_case_names()
+            && (own.name.is_none() || own.name == others.name)
+            && (own.timeout.is_none() || own.timeout == others.timeout)
+            && (own.down_after.is_none() || own.down_after == others.down_after)
+            && (own.up_after.is_none() || own.up_after == others.up_after)
+    }
+
     pub fn interval(&self) -> Option<Duration> {
         self.settings.interval
     }
@@ -350,6 +377,30 @@ mod tests {
             4 => text.clone(),
             1 => prop::collection::vec(text, 1..4).prop_map(Value::List),
         ]
+    }
+
+    #[test]
+    fn every_setting_is_shown_as_it_is_typed_but_for_the_interval() {
+        let line = "icmp h count=100 name=\"the link\" timeout=30s down_after=3 up_after=2";
+        assert_eq!(typed(&format!("{line} 60")).to_string(), line);
+        assert_eq!(typed("tcp h 80 60").to_string(), "tcp h 80");
+    }
+
+    #[test]
+    fn words_name_a_check_whatever_the_case_of_hosts_but_not_of_paths() {
+        for (one, other, expected) in [
+            ("http http://H/admin", "http http://h/admin", true),
+            ("http http://h/admin", "http http://h/Admin", false),
+            ("http http://h:80", "http http://h/", true),
+            ("tcp H 80", "tcp h:80", true),
+            ("tcp h 80", "tcp h 80 timeout=2s", true),
+            ("tcp h 80 timeout=3s", "tcp h 80 timeout=2s", false),
+            ("tcp h 80 expect=A", "tcp h 80 expect=a", false),
+            ("dns S Q.test", "dns s q.TEST", true),
+            ("icmp h", "trace h", false),
+        ] {
+            assert_eq!(typed(one).means(&typed(other)), expected, "{one}, {other}");
+        }
     }
 
     proptest! {

@@ -139,15 +139,14 @@ impl Data {
         Ok(task)
     }
 
-    /// Takes a task away, which is named by its number or its check; gives it.
+    /// Takes the task of this number away; gives it.
     ///
     /// # Errors
     /// One line: there is no such agent, or no such task.
-    pub fn remove(&mut self, id: u64, service: &str) -> Result<Task, String> {
+    pub fn remove(&mut self, id: u64, task: &str) -> Result<Task, String> {
         let agent = self.agents.get_mut(&id).ok_or_else(|| format!("there is no agent {id}"))?;
-        let named = |task: &Task| task.task == service || task.check.eq_ignore_ascii_case(service);
-        let index = agent.tasks.iter().position(named).ok_or_else(|| {
-            format!("agent {id} has no task {service:?}; see its tasks with viewconf {id}")
+        let index = agent.tasks.iter().position(|known| known.task == task).ok_or_else(|| {
+            format!("agent {id} has no task {task:?}; viewconf {id} shows its tasks")
         })?;
         agent.rev = next(agent.rev)?;
         Ok(agent.tasks.remove(index))
@@ -291,13 +290,13 @@ mod tests {
     }
 
     #[test]
-    fn tasks_are_taken_away_by_number_or_by_what_they_check() {
+    fn tasks_are_taken_away_by_number() {
         let mut data = Data::default();
         for check in ["tcp a 1", "tcp b 2", "tcp c 3"] {
             data.add(1, check, 1000).unwrap();
         }
         assert!(data.add(1, "tcp b 2", 5).unwrap_err().contains("as task 2"));
-        assert_eq!(data.remove(1, "TCP B 2").unwrap().task, "2");
+        assert_eq!(data.remove(1, "2").unwrap().check, "tcp b 2");
         assert_eq!(data.remove(1, "3").unwrap().check, "tcp c 3");
         assert!(data.remove(1, "3").unwrap_err().contains("no task \"3\""));
         assert!(data.remove(7, "3").unwrap_err().contains("no agent 7"));

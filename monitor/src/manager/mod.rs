@@ -12,3 +12,4 @@ pub mod notices;
 pub mod results;
 pub mod service;
 pub mod tell;
+mod view;

@@ -1,6 +1,6 @@
 //! The manager itself: what all connections and the console share, and every change to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use socklab::clock;
 
-use super::data::Data;
+use super::data::{Agent, Data};
 use super::live::{Live, Presence};
 use super::notices::Notices;
 use super::results::{Results, Stored};
@@ -207,12 +207,12 @@ impl Manager {
         Ok(task)
     }
 
-    /// Takes a task away; gives what it checked.
+    /// Takes the task of this number away; gives what it checked.
     ///
     /// # Errors
     /// One line, and nothing was changed.
-    pub fn remove(&self, agent: u64, service: &str) -> Result<String, String> {
-        let task = self.change(|data| data.remove(agent, service))?;
+    pub fn remove(&self, agent: u64, task: &str) -> Result<String, String> {
+        let task = self.change(|data| data.remove(agent, task))?;
         self.push(agent);
         Ok(task.check)
     }
@@ -253,7 +253,19 @@ impl Manager {
         silent.into_iter().for_each(|notice| self.tell(notice));
     }
 
-    /// A copy of the configuration, to be shown.
+    /// Everybody who is configured, or has come.
+    pub fn ids(&self) -> Vec<u64> {
+        let mut ids: BTreeSet<u64> = lock(&self.data).agents.keys().copied().collect();
+        ids.extend(lock(&self.live).keys());
+        ids.into_iter().collect()
+    }
+
+    /// A copy of one agent's configuration, to be shown.
+    pub fn configured(&self, agent: u64) -> Option<Agent> {
+        lock(&self.data).agents.get(&agent).cloned()
+    }
+
+    /// A copy of the whole configuration: of 250,000 tasks, at the most rarely.
     pub fn data(&self) -> Data {
         lock(&self.data).clone()
     }

@@ -3,9 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
-use monitor::config::typed;
 use monitor::input::{Input, Pipe};
 use monitor::manager::console::{self, Reply};
 use monitor::manager::service::Manager;
@@ -45,7 +43,7 @@ pub fn read_commands(
     };
     loop {
         let reply = match read() {
-            Input::Line(line) => console::execute(manager, understand, &line),
+            Input::Line(line) => console::execute(manager, &line),
             Input::Bad(why) => Reply::Wrong(why),
             Input::End => break,
         };
@@ -65,12 +63,4 @@ pub fn read_commands(
     if at_prompt {
         let _ = ended.send(());
     }
-}
-
-/// A check as it is typed for the monitor, and its interval.
-fn understand(typed: &str) -> Result<(String, Option<Duration>), String> {
-    let typed = typed::parse(typed)?;
-    let interval = typed.interval();
-    let service = typed.service(&Default::default())?;
-    Ok((service.check.to_string(), interval))
 }

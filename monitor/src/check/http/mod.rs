@@ -48,6 +48,11 @@ pub struct Http {
 const WARN_CERT_DAYS: u64 = 14;
 
 impl Http {
+    /// The URL as it is requested: scheme and host in lower case, the path as it is.
+    pub fn normal_url(&self) -> String {
+        Target::parse(&self.url).map_or(self.url.clone(), |target| target.secret().to_string())
+    }
+
     pub const USAGE: &str =
         "https URL [expect_status=200] [expect_body=TEXT] [warn_cert_days=14] [INTERVAL]";
 
