@@ -16,7 +16,7 @@ use super::lack;
 use super::reach::{self, NoAnswer};
 use super::{Packet, Watch};
 
-/// A request goes out so many times, spread over the time that there is,
+/// The number of times that a request is sent, spread over the time there is,
 /// before silence is believed.
 pub const TRIES: usize = 3;
 

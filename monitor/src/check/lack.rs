@@ -88,9 +88,9 @@ pub fn socket_to(address: SocketAddr) -> Result<UdpSocket, NoAnswer> {
     };
     let lack = |why: io::Error| NoAnswer::Lack(not_asked(&why));
     let socket = open().map_err(lack)?;
-    // Once in so many times the kernel's choice is the very port that is to be
-    // asked, and the socket would answer itself. The next one gets another
-    // port, as this one is still held.
+    // Now and then the kernel picks the very port that is to be asked, and the
+    // socket would answer itself. A second one gets another port, since the
+    // first is still open.
     match socket.local_addr() {
         Ok(own) if own.port() == address.port() => open().map_err(lack),
         _ => Ok(socket),

@@ -11,6 +11,7 @@
 //! | [`parameter`], [`value`], [`pattern`], [`words`] | parameters, from TOML or typed |
 //! | [`resolve`] | looking up names, with a deadline |
 //! | [`stream`], [`datagram`] | asking over TCP and over UDP, with a deadline |
+//! | [`packet`] | what `--explain` shows |
 //! | [`reach`] | one address after another; what a refusal proves |
 //! | [`lack`] | what this machine lacks, and no service can be blamed for |
 //!
@@ -18,7 +19,6 @@
 //! out for lack of something on this machine is unverified, and not down.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::outcome::{Deadline, Outcome};
@@ -30,6 +30,7 @@ pub mod http;
 pub mod icmp;
 pub mod lack;
 pub mod ntp;
+pub mod packet;
 pub mod parameter;
 pub mod pattern;
 pub mod reach;
@@ -41,6 +42,8 @@ pub mod udp;
 pub mod value;
 pub mod words;
 
+pub use packet::{Direction, Packet, Watch};
+
 use dns::Dns;
 use echo::Echo;
 use http::Http;
@@ -51,37 +54,6 @@ use tcp::Tcp;
 use trace::Trace;
 use udp::Udp;
 use value::Value;
-
-/// Which way a packet went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Sent,
-    Received,
-}
-
-/// A packet of a check: a DNS message, an NTP packet, an ICMP message; of udp
-/// and echo a datagram's bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Packet<'a> {
-    pub direction: Direction,
-    pub bytes: &'a [u8],
-    /// Of an ICMP message, whose checksum over IPv6 covers the addresses: to
-    /// whom, or from whom.
-    pub peer: Option<IpAddr>,
-}
-
-impl Packet<'_> {
-    pub fn sent(bytes: &[u8]) -> Packet<'_> {
-        Packet { direction: Direction::Sent, bytes, peer: None }
-    }
-
-    pub fn received(bytes: &[u8]) -> Packet<'_> {
-        Packet { direction: Direction::Received, bytes, peer: None }
-    }
-}
-
-/// Who is told of each packet of a check, for `--explain`.
-pub type Watch<'a> = &'a mut dyn FnMut(&Packet);
 
 /// A check with its parameters.
 #[derive(Debug, Clone, PartialEq)]

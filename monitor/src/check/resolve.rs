@@ -22,10 +22,10 @@ use crate::outcome::{Deadline, Outcome};
 
 use super::lack;
 
-/// So many names are looked up at the same time.
+/// The number of names that are looked up at the same time.
 const THREADS: usize = 8;
 
-/// After so long without work a thread ends.
+/// A thread without work for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 static RESOLVER: LazyLock<Resolver> = LazyLock::new(|| {

@@ -75,8 +75,8 @@ impl Timed {
     }
 
     /// What came in time is taken even if this program, or its machine, stood
-    /// still until the time was over: so much as waits in the kernel when that
-    /// is found out, and no byte more.
+    /// still until the time was over: the bytes that wait in the kernel when
+    /// that is found out, and no more.
     fn read_late(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_nonblocking(true)?;
         let left = match self.late {

@@ -26,7 +26,7 @@ pub struct Tcp {
     pub expect: Option<Pattern>,
 }
 
-/// So much of what a server says is looked at.
+/// The part of what a server says that is searched, in bytes.
 const MOST: usize = 1 << 20;
 
 impl Tcp {

@@ -75,13 +75,11 @@ fn a_firewall_of_this_machine_is_not_the_services_fault() {
     assert!(said.iter().all(|line| line.starts_with("unverified  ")), "{text}");
 }
 
-#[test]
-fn an_unreachable_from_a_router_is_the_networks_answer() {
-    // Two routers that are one machine: it rejects what it is to forward.
+/// The first line of each of these checks, made from 10.8.1.1 while a router,
+/// 10.8.1.2, is the way to 10.8.0.0/16; `there` runs a command on the router.
+fn behind_a_router(test: &str, router: &str, checks: &[&str]) -> Option<Vec<String>> {
     let checks: String =
-        ["tcp 10.8.2.2 9", "udp 10.8.2.2 9", "icmp 10.8.2.2", "dns 10.8.2.2 x.test"]
-            .map(|check| format!("monitor check {check} -W 20s | head -n 1; "))
-            .concat();
+        checks.iter().map(|check| format!("monitor check {check} -W 20s | head -n 1; ")).collect();
     let script = format!(
         "unshare -n sleep 239 & router=$!; \
          until [ $(readlink /proc/$router/ns/net) != $(readlink /proc/self/ns/net) ]; do :; done; \
@@ -90,16 +88,42 @@ fn an_unreachable_from_a_router_is_the_networks_answer() {
          there() {{ nsenter -t $router -n \"$@\"; }}; \
          there ip addr add 10.8.1.2/24 dev cable; there ip link set cable up; \
          there sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0; \
-         there ip route add unreachable 10.8.2.0/24 || exit 1; \
-         ip route add 10.8.2.0/24 via 10.8.1.2 || exit 1; {checks} kill $router"
+         ip route add 10.8.0.0/16 via 10.8.1.2 || exit 1; {router} || exit 1; \
+         {checks} kill $router"
     );
+    let text = alone(test, &["nsenter", "sysctl", "iptables"], &script)?;
+    Some(text.lines().map(str::to_string).collect())
+}
+
+#[test]
+fn an_unreachable_from_a_router_is_the_networks_answer() {
+    let checks = ["tcp 10.8.2.2 9", "udp 10.8.2.2 9", "icmp 10.8.2.2", "dns 10.8.2.2 x.test"];
     let test = "an_unreachable_from_a_router_is_the_networks_answer";
-    let Some(text) = alone(test, &["nsenter", "sysctl"], &script) else { return };
-    assert_eq!(text.lines().count(), 4, "{text}");
-    for line in text.lines() {
+    let router = "there ip route add unreachable 10.8.2.0/24";
+    let Some(lines) = behind_a_router(test, router, &checks) else { return };
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for line in lines {
         let words = "10.8.1.2 says Destination Host Unreachable";
-        assert!(line.starts_with("down  ") && line.contains(words), "{text}");
+        assert!(line.starts_with("down  ") && line.contains(words), "{line}");
     }
+}
+
+#[test]
+fn a_firewall_on_the_way_is_named_or_at_least_thought_of() {
+    // By default iptables rejects with a port unreachable, from the router's own
+    // address; its reset bears the address of the host that never saw the request.
+    let router = "there ip route add 10.8.2.0/24 via 10.8.1.9 && \
+         there iptables -A FORWARD -p tcp --dport 10 -j REJECT --reject-with tcp-reset && \
+         there iptables -A FORWARD -j REJECT";
+    let checks = ["udp 10.8.2.2 9", "tcp 10.8.2.2 9", "tcp 10.8.2.2 10", "http 10.8.2.2:10"];
+    let test = "a_firewall_on_the_way_is_named_or_at_least_thought_of";
+    let Some(lines) = behind_a_router(test, router, &checks) else { return };
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(lines.iter().all(|line| line.starts_with("down  ")), "{lines:#?}");
+    let router = "port unreachable, says 10.8.1.2, and not 10.8.2.2 itself: a firewall rejects it";
+    let host = "refused by 10.8.2.2: no program listens there, or a firewall answers for it";
+    assert!(lines[..2].iter().all(|line| line.contains(router)), "{lines:#?}");
+    assert!(lines[2..].iter().all(|line| line.contains(host)), "{lines:#?}");
 }
 
 #[test]

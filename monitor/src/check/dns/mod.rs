@@ -7,13 +7,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::wire::dns::{self, Message, Name, Question, Rcode, RecordType};
-use socklab::cli::show_duration;
+use crate::wire::dns::{Message, Name, Question, Rcode, RecordType};
 
 use crate::outcome::{Deadline, Outcome};
 
 use super::Watch;
-use super::datagram::{Asker, Ending};
 use super::lack;
 use super::parameter::{self, Parameter};
 use super::reach::{NoAnswer, first_answer};
@@ -21,6 +19,7 @@ use super::resolve::{ascii, resolve};
 use super::value::Value;
 
 mod tcp;
+mod udp;
 mod verdict;
 
 pub const PORT: u16 = 53;
@@ -119,7 +118,7 @@ impl Dns {
         },
         Parameter {
             name: "min_answers",
-            help: "at least so many records of the type; default 1",
+            help: "the least number of records of the type; default 1",
             sample: "1",
             set: |dns, value| value.whole(0, 1000).map(|number| dns.min_answers = number),
             show: |dns| (dns.min_answers != 1).then_some(Value::Integer(dns.min_answers as i64)),
@@ -189,10 +188,11 @@ impl Dns {
             Ok(query)
         };
         let (with_edns, without) = (query(true)?, query(false)?);
-        let mut reply = exchange(address, &[&with_edns, &with_edns, &without], deadline, watch)?;
+        let mut reply =
+            udp::exchange(address, &[&with_edns, &with_edns, &without], deadline, watch)?;
         if reply.edns && refuses_edns(&reply.message) {
             let before = reply.took;
-            reply = exchange(address, &[&without, &without], deadline, watch)?;
+            reply = udp::exchange(address, &[&without, &without], deadline, watch)?;
             reply.took += before;
         }
         if reply.message.header.truncated {
@@ -240,56 +240,6 @@ fn reverse(address: std::net::IpAddr) -> String {
 /// A server that is older than EDNS says so in one of these ways (RFC 6891, section 7).
 fn refuses_edns(reply: &Message) -> bool {
     matches!(reply.rcode, Rcode::FORM_ERR | Rcode::NOT_IMP | Rcode::BAD_VERS)
-}
-
-/// Sends the queries one after another over UDP, until one is answered.
-fn exchange(
-    address: SocketAddr,
-    queries: &[&Message],
-    deadline: &Deadline,
-    watch: Watch,
-) -> Result<Reply, NoAnswer> {
-    let packets: Vec<Vec<u8>> =
-        queries.iter().map(|query| query.emit()).collect::<Result<_, dns::Error>>().map_err(
-            |why| {
-                NoAnswer::Final(Outcome::unverified(format!("the query cannot be written: {why}")))
-            },
-        )?;
-    let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
-    let asker = Asker::open(address, deadline)?;
-    // The last reason for which a datagram was no answer.
-    let mut wrong = None;
-    let ending = asker.ask(&packets, watch, |bytes| {
-        let reply = match Message::parse(bytes) {
-            Ok(reply) => reply,
-            Err(why) => {
-                wrong = Some(format!("a malformed reply: {why}"));
-                return None;
-            }
-        };
-        let mut mismatch = None;
-        for query in queries {
-            match reply.answers(query) {
-                Ok(()) => return Some((reply, query.edns.is_some())),
-                // Where only the identifier is another, the next query may have it.
-                Err(why @ dns::Mismatch::Id { .. }) => {
-                    mismatch.get_or_insert(why);
-                }
-                Err(why) => mismatch = Some(why),
-            }
-        }
-        wrong = mismatch.map(|why| format!("a reply that does not answer: {why}"));
-        None
-    })?;
-    let within = show_duration(deadline.timeout);
-    let down = |why: String| Err(NoAnswer::Final(Outcome::down(why)));
-    match (ending, wrong) {
-        (Ending::Answered((message, edns), took), _) => {
-            Ok(Reply { message, over_tcp: false, edns, took })
-        }
-        (Ending::Silent, Some(wrong)) => down(format!("within {within} only {wrong}")),
-        (Ending::Silent, None) => down(format!("no reply within {within}")),
-    }
 }
 
 #[cfg(test)]

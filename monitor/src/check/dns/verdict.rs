@@ -6,11 +6,11 @@ use serde_json::Value as Json;
 use super::{Dns, Reply};
 use crate::outcome::Outcome;
 
-/// So many records stand in the line; the others are counted.
+/// The number of records in the line; the others are counted.
 const SHOWN: usize = 3;
-/// So many stand in the details.
+/// The number of records in the details.
 const KEPT: usize = 16;
-/// A record in the line has so many characters at most.
+/// The longest that a record in the line may be, in characters.
 const WIDTH: usize = 60;
 
 impl Dns {

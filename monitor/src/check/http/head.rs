@@ -15,7 +15,7 @@ const NEEDED: [&str; 4] = ["content-length", "transfer-encoding", "connection", 
 #[derive(Debug, Default)]
 pub struct Head {
     bytes: Vec<u8>,
-    /// So many of them have no empty line in them.
+    /// The number of bytes that are known to have no empty line in them.
     searched: usize,
 }
 

@@ -21,7 +21,7 @@ use super::target::Target;
 use super::tls::Trust;
 
 const MOST_REDIRECTS: usize = 10;
-/// So much of a body is read, and looked through.
+/// The part of a body that is read and searched, in bytes.
 const MOST_OF_A_BODY: u64 = 1 << 20;
 
 /// What came back.

@@ -129,7 +129,7 @@ impl Handshake {
         }
     }
 
-    /// The server's certificate, if it came so far.
+    /// The server's certificate, if the handshake came that far.
     pub fn certificate(&self) -> Option<Certificate> {
         self.verifier.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

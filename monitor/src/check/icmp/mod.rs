@@ -44,7 +44,7 @@ impl Icmp {
         },
         Parameter {
             name: "count",
-            help: "so many pings, one each 200ms; default 3",
+            help: "the number of pings, 200ms apart; default 3",
             sample: "5",
             set: |icmp, value| value.whole(1, 100).map(|number| icmp.count = number),
             show: |icmp| (icmp.count != COUNT).then_some(Value::Integer(icmp.count as i64)),

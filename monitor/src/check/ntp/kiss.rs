@@ -17,7 +17,7 @@ const LEAST: Duration = Duration::from_secs(64);
 const MOST: Duration = Duration::from_secs(4096);
 /// After DENY and RSTR. A day later somebody may have changed the server's mind.
 const DENIED: Duration = Duration::from_secs(24 * 3600);
-/// So many servers are remembered; then those whose time is over make room.
+/// The number of servers that are remembered; then those whose time is over make room.
 const SERVERS: usize = 4096;
 
 static REQUESTS: LazyLock<Mutex<HashMap<SocketAddr, Request>>> = LazyLock::new(Mutex::default);

@@ -29,16 +29,16 @@ mod verdict;
 pub struct Ntp {
     pub host: String,
     pub port: Option<u16>,
-    /// Its clock may be so far from this machine's.
+    /// The furthest that its clock may be from this machine's.
     pub max_offset: Duration,
-    /// Its distance from a clock of its own may be so many servers.
+    /// The most servers that may stand between it and a reference clock.
     pub max_stratum: u8,
 }
 
 const MAX_OFFSET: Duration = Duration::from_secs(1);
 const MAX_STRATUM: u8 = 15;
 
-/// So often a server of one's own is asked, and one that does not answer.
+/// The number of times that a server of one's own is asked, or one that is silent.
 const SAMPLES: usize = 4;
 
 /// One exchange that told the time.
@@ -142,7 +142,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Asks until so many samples are there, at most four times.
+/// Asks until there are enough samples, at most four times.
 fn gather(
     address: SocketAddr,
     wanted: usize,
