@@ -1,48 +1,23 @@
-//! What manager and agent say to each other.
+//! What manager and agent say to each other: the messages, as types.
 //!
-//! The agent connects over TCP. Each side sends lines: a JSON object (RFC 8259)
-//! in UTF-8, on one line of at most [`LONGEST`] bytes with its `\n`. The field
-//! `type` says what it is. A message of an unknown type and an unknown field
-//! are skipped, so that later versions may add some; a line that is no such
-//! object ends the connection, with an `error` before it.
+//! The page for people, complete, with every field, unit and bound, the bytes
+//! that are proven and a worked example, is `labs/protocol.md`. The tests
+//! compare it with this file and with [`bounds`].
 //!
-//! ```text
-//! agent                                       manager
-//!   hello      who I am, what I have  ------>
-//!             <------  challenge      a nonce, and the proof that I know the token
-//!   auth       my proof               ------>
-//!             <------  welcome        your identifier, the results that I have
-//!             <------  config         what to watch, whole, with its revision
-//!   config_ack accepted, task by task ------>
-//!   result     one, numbered          ------>
-//!             <------  ack            stored up to this number
-//!   ping       (either side)          ------>
-//!             <------  pong
-//! ```
-//!
-//! `challenge` and `auth` are left out where the manager has no token. Nothing
-//! but `hello` may come before `welcome`, and `auth` after a challenge.
-//!
-//! **Delivered at least once, stored exactly once.** An agent numbers its
-//! results from 1 on, anew after each start, which has a random `boot_id`. It
-//! keeps each one until an `ack` covers its number, and after a new connection
-//! sends again what none has covered. The manager stores a result only if its
-//! number is higher than all that it has stored of that agent and boot, and
-//! sends the `ack` after storing. What an agent had to throw away, because it
-//! was alone for too long, it tells with `dropped`.
-//!
-//! **Tasks** are written as they are typed for `monitor check`; the manager
-//! names them. A configuration replaces the one before it, whole. Its revision
-//! rises by one with each change.
+//! In short: each side sends lines, a JSON object each. The agent says `hello`
+//! and, after a `challenge`, `auth`; the manager lets it in with `welcome` and
+//! gives it a `config`. The agent sends each `result` until an `ack` covers its
+//! number; the manager stores a number only if it is higher than all before.
+//! So a result is delivered at least once and stored exactly once. Each
+//! configuration is sent whole, with a revision that rises with each change.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::verdict::Verdict;
-
 use crate::bounds;
+use crate::verdict::Verdict;
 
 /// The version that stands in `hello`. It changes when an old peer could not
 /// skip what is new.

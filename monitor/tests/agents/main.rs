@@ -5,8 +5,8 @@
 //! world: starting managers and agents, with a cable between them that can be
 //! cut; soak: nothing lost under faults; crash: data.json under kill -9;
 //! claims: an identifier that is not heard; disk: one that is full; crowd: many
-//! agents; hostile, floods, drips: peers that mean no good; programs: the
-//! command lines, token, TLS.
+//! agents; hostile, floods, drips: peers that mean no good; page: an agent from
+//! the protocol's page; programs: the command lines, token, TLS.
 
 mod claims;
 #[path = "../../../tests/common/mod.rs"]
@@ -17,6 +17,7 @@ mod disk;
 mod drips;
 mod floods;
 mod hostile;
+mod page;
 mod programs;
 mod soak;
 mod world;
