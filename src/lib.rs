@@ -71,6 +71,7 @@ pub mod report;
 pub mod servers;
 pub mod service;
 pub mod stats;
+#[allow(unsafe_code)]
 pub mod sys;
 pub mod tally;
 pub mod trace;

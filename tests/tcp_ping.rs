@@ -831,22 +831,9 @@ fn unreachable_is_told_from_refused_and_from_silence() {
 /// (socket(7), SO_ATTACH_FILTER) whose only instruction is "keep 0 bytes".
 #[cfg(target_os = "linux")]
 fn deaf(stream: &TcpStream, deaf: bool) -> std::io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let mut keep_nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
-    let filter = libc::sock_fprog { len: 1, filter: &raw mut keep_nothing };
-    let option = if deaf { libc::SO_ATTACH_FILTER } else { libc::SO_DETACH_FILTER };
-    // SAFETY: the kernel copies the filter, which outlives the call; to detach
-    // it takes any value.
-    let result = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            (&raw const filter).cast(),
-            size_of_val(&filter) as libc::socklen_t,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    let socket = socket2::SockRef::from(stream);
+    let keep_nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
+    if deaf { socket.attach_filter(&[keep_nothing]) } else { socket.detach_filter() }
 }
 
 /// How often the kernel is sending again what `client` sent last to `server`
