@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use socklab::output::plural;
+
 /// The first byte that did not come back as it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference {
@@ -13,6 +15,20 @@ pub struct Difference {
     pub sent: Option<u8>,
     /// What came back; `None` where less did.
     pub got: Option<u8>,
+}
+
+impl Difference {
+    /// For a person; `came` bytes came back in all.
+    pub fn in_words(&self, came: u64) -> String {
+        let Difference { byte, sent, got } = self;
+        match (sent, got) {
+            (Some(sent), Some(got)) => {
+                format!("byte {byte} was sent as 0x{sent:02x} and came back as 0x{got:02x}")
+            }
+            (Some(_), None) => format!("only {} came back", plural(came, "byte")),
+            _ => format!("more came back than the {} sent", plural(byte - 1, "byte")),
+        }
+    }
 }
 
 /// Where an answer first differs from its message, if it does.
@@ -138,6 +154,15 @@ mod tests {
         assert_eq!(difference(b"abc", b"ab"), found(3, Some(b'c'), None));
         assert_eq!(difference(b"ab", b"abc"), found(3, None, Some(b'c')));
         assert_eq!(difference(b"", b"x"), found(1, None, Some(b'x')));
+    }
+
+    #[test]
+    fn a_difference_is_put_into_words() {
+        let words = |sent, got| Difference { byte: 5, sent, got }.in_words(4);
+        let changed = "byte 5 was sent as 0x61 and came back as 0x41";
+        assert_eq!(words(Some(b'a'), Some(b'A')), changed);
+        assert_eq!(words(Some(b'a'), None), "only 4 bytes came back");
+        assert_eq!(words(None, Some(b'a')), "more came back than the 4 bytes sent");
     }
 
     #[test]

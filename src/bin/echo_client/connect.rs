@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socklab::cli::{self, show_duration};
 use socklab::endpoint::cause;
-use socklab::report::icmp_error_text;
+use socklab::event::icmp_error_text;
 use socklab::sys::{self, NotConnected};
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C.

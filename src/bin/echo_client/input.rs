@@ -11,8 +11,14 @@ pub const LONGEST: usize = 1 << 20;
 
 /// The messages to be sent, one after the other.
 #[derive(Debug)]
-pub enum Messages {
-    /// The same one so many times; 0 goes on for ever.
+pub struct Messages {
+    source: Source,
+    given_back: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The same one `count` times; 0 goes on for ever.
     Repeated { message: Vec<u8>, count: u64, given: u64 },
     /// Each line of stdin, with its end of line if it has one.
     Typed(Receiver<Result<Vec<u8>, String>>),
@@ -20,7 +26,8 @@ pub enum Messages {
 
 impl Messages {
     pub fn repeated(message: &str, count: u64) -> Messages {
-        Messages::Repeated { message: message.into(), count, given: 0 }
+        let source = Source::Repeated { message: message.into(), count, given: 0 };
+        Messages { source, given_back: None }
     }
 
     /// Reads stdin in a thread of its own: a blocked read of the terminal
@@ -37,12 +44,17 @@ impl Messages {
                 }
             }
         });
-        Messages::Typed(receiver)
+        Messages { source: Source::Typed(receiver), given_back: None }
+    }
+
+    /// Puts a message back that was not taken to its end: it is the next one again.
+    pub fn give_back(&mut self, message: Vec<u8>) {
+        self.given_back = Some(message);
     }
 
     /// Whether the message that was taken last is known to be the last one.
     pub fn was_last(&self) -> bool {
-        matches!(self, Messages::Repeated { count, given, .. } if given == count)
+        matches!(&self.source, Source::Repeated { count, given, .. } if given == count)
     }
 
     /// The next message; `None` when there are no more, or on Ctrl-C.
@@ -50,14 +62,19 @@ impl Messages {
     /// # Errors
     /// One line for a person: stdin cannot be read, or a line is too long.
     pub fn take(&mut self) -> Result<Option<Vec<u8>>, String> {
-        match self {
-            _ if cli::stopping() => Ok(None),
-            Messages::Repeated { count, given, .. } if *count != 0 && given == count => Ok(None),
-            Messages::Repeated { message, given, .. } => {
+        if cli::stopping() {
+            return Ok(None);
+        }
+        if let Some(message) = self.given_back.take() {
+            return Ok(Some(message));
+        }
+        match &mut self.source {
+            Source::Repeated { count, given, .. } if *count != 0 && given == count => Ok(None),
+            Source::Repeated { message, given, .. } => {
                 *given += 1;
                 Ok(Some(message.clone()))
             }
-            Messages::Typed(lines) => loop {
+            Source::Typed(lines) => loop {
                 match lines.recv_timeout(LOOK_UP) {
                     Ok(line) => return line.map(Some),
                     Err(RecvTimeoutError::Disconnected) => return Ok(None),

@@ -14,23 +14,28 @@
 //! not share: each has ports of its own. And a stream that is echoed while it
 //! comes, and ends on one side before the other.
 
-mod log;
+mod event;
+mod ledger;
 mod stop_word;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use crate::log::{End, Fate, ServerLog};
-use crate::stop_word::{StopWord, Watch};
 use clap::Parser;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
+use socklab::event::Reporter;
 use socklab::output;
 use socklab::places::Places;
+use socklab::ports;
+
+use event::{End, Fate, Start};
+use ledger::Ledger;
+use stop_word::{StopWord, Watch};
 
 const NAME: &str = "echo_server";
 
@@ -44,7 +49,7 @@ echo, or from this server's own port is not answered; but other services \
 answer everything, too.")]
 struct Args {
     /// Listen on this address; port 0 picks one that is free for both
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10100")]
+    #[arg(long, value_name = "ADDRESS", default_value_t = Endpoint::on_loopback(ports::ECHO))]
     bind: Endpoint,
     /// Only UDP, unless --tcp is given as well
     #[arg(long)]
@@ -55,11 +60,11 @@ struct Args {
     /// Let every client end the server with this word, as a datagram or a line
     #[arg(long, value_name = "WORD")]
     stop_word: Option<StopWord>,
-    /// So many TCP connections at once; one more is closed right away
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    /// Turn further TCP connections away while N are open
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), allow_hyphen_values = true)]
     max_clients: u32,
-    /// Close a TCP connection on which nothing moves for so long
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    /// Close a TCP connection on which nothing moves for this long
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::positive_duration, allow_hyphen_values = true)]
     idle_timeout: Duration,
     /// Show only the totals at the end
     #[arg(short, long)]
@@ -75,35 +80,32 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let (udp, tcp) = (args.udp || !args.tcp, args.tcp || !args.udp);
-    let address = args.bind.resolve(10100, Family::Any)?;
+    let address = args.bind.resolve(ports::ECHO, Family::Any)?;
     let (socket, listener, address) = open(address, udp, tcp)?;
     output::for_ever(NAME, Some("clients are answered"));
-
     let server = Arc::new(Server {
         address,
         stop_word: args.stop_word.clone(),
         places: Places::new(args.max_clients as usize),
         idle_timeout: args.idle_timeout,
-        log: ServerLog::new(args.json, args.quiet),
+        ledger: Ledger::new(address, Reporter::new(args.json, args.quiet)),
     });
     let at_the_end = Arc::clone(&server);
-    cli::end_on_ctrl_c(move || at_the_end.log.summary(address))?;
-    server.log.listening(NAME, address, (udp, tcp), args.stop_word.as_ref());
+    cli::end_on_ctrl_c(move || at_the_end.ledger.close())?;
+    server.ledger.start(&Start::new(address, udp, tcp, args.stop_word.as_ref()));
 
-    // A thread for each protocol, since each blocks for as long as nobody comes.
-    // They end with the process.
-    let datagrams = socket.map(|socket| {
-        let server = Arc::clone(&server);
-        spawn(move || serve_datagrams(&socket, &server))
-    });
-    let datagrams = datagrams.transpose()?;
-    if let Some(listener) = listener {
-        serve_connections(&listener, &server);
+    // Each protocol blocks for as long as nobody comes, so each has a thread of
+    // its own: this one, and where there are two, another.
+    match (socket, listener) {
+        (Some(socket), Some(listener)) => {
+            let own = Arc::clone(&server);
+            spawn(move || serve_datagrams(&socket, &own))?;
+            serve_connections(&listener, &server)
+        }
+        (Some(socket), None) => serve_datagrams(&socket, &server),
+        (None, Some(listener)) => serve_connections(&listener, &server),
+        (None, None) => Ok(Exit::Ok),
     }
-    if let Some(datagrams) = datagrams {
-        let _ = datagrams.join();
-    }
-    Ok(Exit::Ok)
 }
 
 /// What all the threads share.
@@ -112,7 +114,7 @@ struct Server {
     stop_word: Option<StopWord>,
     places: Arc<Places>,
     idle_timeout: Duration,
-    log: ServerLog,
+    ledger: Ledger,
 }
 
 /// Opens both sockets, or one of them, and tells their address.
@@ -152,12 +154,13 @@ fn open(
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<(), String> {
     let thread = thread::Builder::new().spawn(work);
-    thread.map_err(|why| format!("cannot start a thread: {}", cause(&why)))
+    thread.map(drop).map_err(|why| format!("cannot start a thread: {}", cause(&why)))
 }
 
-fn serve_datagrams(socket: &UdpSocket, server: &Server) {
+/// Sends back every datagram, for ever.
+fn serve_datagrams(socket: &UdpSocket, server: &Server) -> ! {
     // Large enough for every datagram: what does not fit would be cut off.
     let mut buffer = vec![0; 65_536];
     loop {
@@ -181,7 +184,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) {
                 Err(_) => Fate::Failed,
             }
         };
-        server.log.datagram(client, message, fate);
+        server.ledger.datagram(client, message, fate);
         let stop = server.stop_word.as_ref().is_some_and(|word| word.is(message));
         if stop && fate == Fate::Echoed {
             server.stop(client);
@@ -189,7 +192,8 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) {
     }
 }
 
-fn serve_connections(listener: &TcpListener, server: &Arc<Server>) {
+/// Accepts every connection, and gives it a thread, for ever.
+fn serve_connections(listener: &TcpListener, server: &Arc<Server>) -> ! {
     loop {
         let (stream, client) = match listener.accept() {
             Ok(accepted) => accepted,
@@ -204,21 +208,21 @@ fn serve_connections(listener: &TcpListener, server: &Arc<Server>) {
         let Some(place) = server.places.take() else {
             // Dropping the stream closes the connection.
             drop(stream);
-            server.log.turned_away(client);
+            server.ledger.turned_away(client);
             continue;
         };
-        server.log.connected(client);
+        server.ledger.connected(client);
         let shared = Arc::clone(server);
         let begun = spawn(move || {
             let (bytes, end) = echo(stream, &shared);
-            shared.log.closed(client, bytes, &end);
+            shared.ledger.closed(client, bytes, &end);
             drop(place);
             if matches!(end, End::StopWord) {
                 shared.stop(client);
             }
         });
         if let Err(why) = begun {
-            server.log.closed(client, 0, &End::NoThread(why));
+            server.ledger.closed(client, 0, &End::NoThread(why));
         }
     }
 }
@@ -265,8 +269,8 @@ fn echo_stream(mut stream: &TcpStream, server: &Server, bytes: &mut u64) -> io::
 impl Server {
     /// Ends the process, and with it all that its threads do.
     fn stop(&self, client: SocketAddr) -> ! {
-        self.log.stopped_by(client);
-        self.log.summary(self.address);
+        self.ledger.stopped_by(client);
+        self.ledger.close();
         process::exit(0)
     }
 }
