@@ -102,10 +102,10 @@ fn ask(
             }
             // It has looked once more after the deadline: what came in time,
             // while this program was stopped, is in time.
-            Ok(Heard::Silence) if left.is_zero() => {
+            Ok(Heard::Silence(_)) if left.is_zero() => {
                 return Ok((Fate::timeout(timeout), deadline.into(), 0));
             }
-            Ok(Heard::Silence | Heard::Interrupted) => {}
+            Ok(Heard::Silence(_) | Heard::Interrupted) => {}
             Err(why) => return Err(format!("cannot receive from {server}: {}", cause(&why))),
         }
     }
