@@ -2,7 +2,7 @@
 //! the new one whole; and keeping it to one program at a time.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,17 @@ use socklab::endpoint::cause;
 /// next call overwrites; after an error it is gone, for it may have filled the
 /// disk.
 ///
+/// The file keeps its mode; a new one is its owner's alone, for it can hold
+/// secrets. Where `path` is a symbolic link, it stays one, and the file that it
+/// leads to is replaced.
+///
 /// # Errors
 /// Those of the file system; the old file stays.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let path = &followed(path)?;
     let temporary = beside(path, ".new");
-    let written = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    let mode = fs::metadata(path).ok().map(|old| old.permissions());
+    let written = write(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The error that counts is the first one.
         let _ = fs::remove_file(&temporary);
@@ -27,8 +33,17 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write(path: &Path, content: &[u8], mode: Option<Permissions>) -> io::Result<()> {
+    // One that a crash left behind could have any mode, or be a link.
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    if let Some(mode) = mode {
+        file.set_permissions(mode)?;
+    }
     file.write_all(content)?;
     // Without it, a power cut could leave the new name with no content.
     file.sync_all()
@@ -40,7 +55,9 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// One line: another program has it, or the file cannot be made.
 pub fn lock(path: &Path) -> Result<File, String> {
-    take(&beside(path, ".lock"), path, "file")
+    let file =
+        followed(path).map_err(|why| format!("cannot use {}: {}", path.display(), cause(&why)))?;
+    take(&beside(&file, ".lock"), path, "file")
 }
 
 /// The same for a folder, which it makes if need be. The lock is inside, so
@@ -65,6 +82,20 @@ fn take(lock: &Path, path: &Path, what: &str) -> Result<File, String> {
         }
         Err(TryLockError::Error(why)) => Err(failed(why)),
     }
+}
+
+/// Where a path leads in the end, if it is a symbolic link; whether or not a
+/// file stands there.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.with_file_name("").join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("its symbolic links lead in a circle"))
 }
 
 /// The path with `ending` behind its file name.
@@ -109,6 +140,46 @@ mod tests {
         assert!(lock(&path).unwrap_err().contains("another program is using"));
         drop(first);
         lock(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_stays_and_a_new_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        replace(&path, b"1").unwrap();
+        assert_eq!(mode(), 0o600);
+        for kept in [0o640, 0o444, 0o600] {
+            fs::set_permissions(&path, Permissions::from_mode(kept)).unwrap();
+            // As a crash might have left it.
+            fs::write(beside(&path, ".new"), b"half").unwrap();
+            replace(&path, b"2").unwrap();
+            assert_eq!(mode(), kept);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_stays_one_and_is_locked_where_it_leads() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("disk")).unwrap();
+        let (link, file) = (folder.path().join("data.json"), folder.path().join("disk/kept.json"));
+        symlink("middle.json", &link).unwrap();
+        symlink("disk/kept.json", folder.path().join("middle.json")).unwrap();
+        // The file need not be there yet.
+        for content in ["1", "2"] {
+            replace(&link, content.as_bytes()).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::read_to_string(&file).unwrap(), content);
+        }
+        let _lock = lock(&link).unwrap();
+        assert!(lock(&file).is_err());
+        let round = folder.path().join("round");
+        symlink("round", &round).unwrap();
+        assert!(replace(&round, b"1").is_err() && lock(&round).is_err());
     }
 
     #[test]

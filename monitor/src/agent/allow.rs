@@ -36,9 +36,19 @@ impl FromStr for Allowed {
             if bits > most {
                 return Err(wrong());
             }
-            return Ok(Allowed::Network { network, bits });
+            return match (network.to_canonical(), bits) {
+                // ::ffff:10.0.0.0/104 is 10.0.0.0/8, written for an IPv6 socket.
+                (IpAddr::V4(inner), 96..) if network.is_ipv6() => {
+                    Ok(Allowed::Network { network: IpAddr::V4(inner), bits: bits - 96 })
+                }
+                (IpAddr::V4(_), _) if network.is_ipv6() => Err(format!(
+                    "{text:?} is no network: an IPv4 network within IPv6 has a prefix length of 96 to 128"
+                )),
+                _ => Ok(Allowed::Network { network, bits }),
+            };
         }
         if let Ok(network) = text.parse::<IpAddr>() {
+            let network = network.to_canonical();
             return Ok(Allowed::Network { network, bits: width(network) });
         }
         let (below, name) = match text.strip_prefix("*.") {
@@ -70,7 +80,9 @@ impl Allowed {
     fn covers(&self, host: &str) -> bool {
         match self {
             Allowed::Network { network, bits } => {
-                host.parse().is_ok_and(|address| within(address, *network, *bits))
+                // A zone (fe80::1%eth0) says through which interface, and not who.
+                let address = host.split_once('%').map_or(host, |(address, _)| address);
+                address.parse().is_ok_and(|address| within(address, *network, *bits))
             }
             Allowed::Name(name) => normal(host) == *name,
             Allowed::Below(ending) => normal(host).ends_with(ending),
@@ -102,8 +114,8 @@ fn width(address: IpAddr) -> u8 {
 
 fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     // ::ffff:10.0.0.1 reaches the same host as 10.0.0.1.
-    match (address.to_canonical(), network.to_canonical()) {
-        (IpAddr::V4(address), IpAddr::V4(network)) if bits <= 32 => {
+    match (address.to_canonical(), network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
             let differing = address.to_bits() ^ network.to_bits();
             differing.leading_zeros() >= u32::from(bits)
         }
@@ -168,6 +180,27 @@ mod tests {
         }
         assert_eq!(permit(&list(&["0.0.0.0/0"]), "8.8.8.8"), Ok(()));
         assert!(permit(&list(&["0.0.0.0/0"]), "::1").is_err());
+    }
+
+    #[test]
+    fn a_network_of_ipv4_may_be_written_within_ipv6() {
+        for (allowed, fine, not) in [
+            ("::ffff:192.0.2.0/120", "192.0.2.7", "192.0.3.7"),
+            ("::ffff:192.0.2.0/120", "::ffff:192.0.2.7", "::ffff:192.0.3.7"),
+            ("::ffff:c000:207", "192.0.2.7", "192.0.2.8"),
+            ("::ffff:0:0/96", "8.8.8.8", "2001:db8::1"),
+            // Of IPv6 all, and of IPv4 nothing: it is not what was written.
+            ("::/0", "2001:db8::1", "8.8.8.8"),
+            ("fe80::/10", "fe80::1%eth0", "fec0::1%eth0"),
+        ] {
+            let allowed = list(&[allowed]);
+            assert_eq!(permit(&allowed, fine), Ok(()), "{allowed:?}");
+            assert!(permit(&allowed, not).is_err(), "{allowed:?}");
+        }
+        let shown = "::ffff:192.0.2.0/120".parse::<Allowed>().unwrap().to_string();
+        assert_eq!(shown, "192.0.2.0/24");
+        let why = "::ffff:0:0/90".parse::<Allowed>().unwrap_err();
+        assert!(why.contains("96 to 128"), "{why}");
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Who is to watch what: the configuration of every agent, kept in data.json.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub struct Agent {
     pub name: Option<String>,
     /// Rises by one with each change.
     pub rev: u64,
-    /// The number that the next task is named by; none is ever used again.
+    /// The highest number that a task was ever named by; none is used again.
     next_task: u64,
     pub tasks: Vec<Task>,
 }
@@ -66,14 +66,15 @@ impl Data {
             Err(why) => return Err(format!("cannot read {shown}: {}", cause(&why))),
         };
         let mend = "put it right, or move it away to begin with nothing";
-        let data: Data = serde_json::from_slice(&content)
+        let mut data: Data = serde_json::from_slice(&content)
             .map_err(|why| format!("{shown} is damaged: {why}; {mend}"))?;
         if data.version != VERSION {
             let version = data.version;
             return Err(format!("{shown} is of version {version}, this program knows {VERSION}"));
         }
-        for (id, agent) in &data.agents {
+        for (id, agent) in &mut data.agents {
             agent.fits(*id).map_err(|why| format!("{shown}: {why}"))?;
+            agent.number(*id).map_err(|why| format!("{shown} is damaged: {why}; {mend}"))?;
         }
         Ok(data)
     }
@@ -163,6 +164,17 @@ impl Data {
 }
 
 impl Agent {
+    /// Sees to it that a file edited by hand gives no number twice.
+    fn number(&mut self, id: u64) -> Result<(), String> {
+        let mut known = HashSet::new();
+        if let Some(twice) = self.tasks.iter().find(|task| !known.insert(&task.task)) {
+            return Err(format!("agent {id} has two tasks {:?}", twice.task));
+        }
+        let highest = self.tasks.iter().filter_map(|task| task.task.parse().ok()).max();
+        self.next_task = self.next_task.max(highest.unwrap_or(0));
+        Ok(())
+    }
+
     /// Whether the tasks fit into one message, whatever the revision.
     fn fits(&self, id: u64) -> Result<(), String> {
         let config = Config { rev: HIGHEST, tasks: self.tasks.clone() };
@@ -267,6 +279,26 @@ mod tests {
         }
         fs::write(&path, "{\"version\": 2, \"agents\": {}}").unwrap();
         assert!(Data::load(&path).unwrap_err().contains("version 2"));
+    }
+
+    #[test]
+    fn a_file_edited_by_hand_gives_no_number_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        let task = |name: &str| {
+            format!(r#"{{"task": "{name}", "check": "tcp {name} 1", "interval_ms": 1000}}"#)
+        };
+        let file = |tasks: &[String]| {
+            let tasks = tasks.join(",");
+            format!(
+                r#"{{"version": 1, "agents": {{"1": {{"claimed": false, "rev": 1, "next_task": 0, "tasks": [{tasks}]}}}}}}"#
+            )
+        };
+        fs::write(&path, file(&[task("7"), task("mail"), task("2")])).unwrap();
+        let mut data = Data::load(&path).unwrap();
+        assert_eq!(data.add(1, "icmp 8.8.8.8", 1000).unwrap(), "8");
+        fs::write(&path, file(&[task("7"), task("7")])).unwrap();
+        assert!(Data::load(&path).unwrap_err().contains("agent 1 has two tasks \"7\""));
     }
 
     #[test]
