@@ -128,8 +128,7 @@ impl Link {
         configure: &mut impl FnMut(&Config) -> ConfigAck,
         connected: impl FnOnce(u64, SocketAddr),
     ) -> Result<(), End> {
-        let address = self.manager.resolve(PORT, Family::Any).map_err(End::Lost)?;
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let (stream, address) = self.connect()?;
         let tls = match &self.tls {
             None => None,
             Some((config, name)) => {
@@ -144,6 +143,24 @@ impl Link {
         let end = self.serve(&mut talk, stopping, configure);
         talk.close();
         end
+    }
+
+    /// Connects to the first of the manager's addresses that lets us.
+    fn connect(&self) -> Result<(TcpStream, SocketAddr), End> {
+        let addresses = self.manager.servers(PORT, Family::Any).map_err(End::Lost)?;
+        let mut end = End::Lost(format!("{} has no address", self.manager));
+        for address in &addresses {
+            match TcpStream::connect_timeout(address, PATIENCE / addresses.len() as u32) {
+                // While no manager listens on this machine, TCP may by chance
+                // meet itself, and keep the manager from its port.
+                Ok(stream) if stream.local_addr().is_ok_and(|own| own == *address) => {
+                    end = io::Error::from(ErrorKind::ConnectionRefused).into();
+                }
+                Ok(stream) => return Ok((stream, *address)),
+                Err(why) => end = why.into(),
+            }
+        }
+        Err(end)
     }
 
     /// From hello to welcome; gives the agent's identifier.

@@ -7,12 +7,12 @@
 //! network's answer; see [`reach`](super::reach).
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use packets::icmp_error::Problem;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use socklab::endpoint::cause;
+use socklab::endpoint::{any_port, cause};
 
 use crate::outcome::Outcome;
 
@@ -77,12 +77,8 @@ fn here(why: &io::Error) -> Option<&'static str> {
 /// # Errors
 /// What this machine lacks.
 pub fn socket_to(address: SocketAddr) -> Result<UdpSocket, NoAnswer> {
-    let any: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
     let open = || -> io::Result<UdpSocket> {
-        let socket = UdpSocket::bind(any)?;
+        let socket = UdpSocket::bind(any_port(address))?;
         socket.connect(address)?;
         Ok(socket)
     };

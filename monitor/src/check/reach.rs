@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use packets::icmp_error::Problem;
+use socklab::endpoint::REFUSED;
 
 use crate::outcome::{Deadline, Outcome};
 
@@ -69,19 +70,16 @@ pub fn first_answer<T>(
     Err(outcome)
 }
 
-/// What a refusal in the host's own name proves.
-const WHY: &str = "no program listens there, or a firewall answers for it";
-
 /// A TCP reset, or what amounts to it: somebody refused, and bears this address.
 pub fn refused(by: IpAddr) -> Outcome {
-    Outcome::down(format!("connection refused by {by}: {WHY}"))
+    Outcome::down(format!("connection refused by {by}: {REFUSED}"))
 }
 
 /// An ICMP error that answers a request to `to`, sent from `own`.
 pub fn icmp(to: IpAddr, own: Option<IpAddr>, problem: Problem, from: Option<IpAddr>) -> NoAnswer {
     let Some(from) = from else {
         let words = match problem.is_port_unreachable() {
-            true => format!("port unreachable at {to}: {WHY}"),
+            true => format!("port unreachable at {to}: {REFUSED}"),
             false => format!("{to} is unreachable: {}", problem.name()),
         };
         return NoAnswer::Refused(Outcome::down(words));
@@ -95,7 +93,7 @@ pub fn icmp(to: IpAddr, own: Option<IpAddr>, problem: Problem, from: Option<IpAd
     }
     let words = match problem.is_port_unreachable() {
         true if from == to => {
-            format!("port unreachable, says {to}: {WHY}")
+            format!("port unreachable, says {to}: {REFUSED}")
         }
         true => {
             format!("port unreachable, says {from}, and not {to} itself: a firewall rejects it")

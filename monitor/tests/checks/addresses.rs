@@ -60,6 +60,24 @@ fn every_type_asks_the_next_address_after_a_refusal() {
 }
 
 #[test]
+fn an_agent_tries_the_next_address_of_its_manager() {
+    let test = "an_agent_tries_the_next_address_of_its_manager";
+    let inside = "mount --bind hosts /etc/hosts; \
+         monitor_manager --bind 127.0.0.1:15432 >manager & manager=$!; \
+         until grep -q listening manager; do sleep 0.1; done; \
+         monitor_agent --manager twice.test:15432 >said & agent=$!; \
+         for turn in $(seq 600); do grep -q connected said && break; sleep 0.1; done; \
+         kill $agent $manager; wait; cat said";
+    let script = format!(
+        "folder=$(mktemp -d) && cd $folder && printf '::1 twice.test\\n127.0.0.1 twice.test\\n' \
+         >hosts && unshare -m sh -c \"{inside}\"; rm -r $folder",
+        inside = inside.replace('$', "\\$"),
+    );
+    let Some(text) = alone(test, &["mount"], &script) else { return };
+    assert!(text.contains("connected to 127.0.0.1:15432"), "{text}");
+}
+
+#[test]
 fn every_type_knows_international_names() {
     let checks = [
         "udp bücher.test 10007 send=x",
