@@ -145,7 +145,7 @@ fn every_size_comes_back_and_the_largest_is_the_one_that_fits() {
 #[test]
 fn past_65535_the_numbers_on_the_wire_begin_again_and_ours_go_on() {
     let test = "past_65535_the_numbers_on_the_wire_begin_again_and_ours_go_on";
-    let script = "icmp_ping -n 66000 -i 0 --json 127.0.0.1 | tail -3";
+    let script = "icmp_ping -n 66000 -i 0 --json 127.0.0.1 | tail -5";
     let Some(output) = alone(test, &[], script) else { return };
     let events = events(&output);
     assert_eq!(seqs(&events, "reply"), [65_999, 66_000]);
@@ -618,6 +618,32 @@ fn ctrl_c_prints_the_summary() {
     let text = text(&output);
     assert_eq!(text.matches("status 0\n").count(), 2, "{text}");
     assert_eq!(text.matches("\n1 packets transmitted, 1 received, 0% packet loss").count(), 2);
+}
+
+#[test]
+fn ctrl_c_ends_a_flood_at_once_whatever_else_comes_in() {
+    let test = "ctrl_c_ends_a_flood_at_once_whatever_else_comes_in";
+    // The real ping's requests and replies reach our raw socket as well. Both
+    // ends, text and JSON, five times: the machine may be slow once.
+    let script = "
+        out=$(mktemp); ping -q -i 0.002 127.0.0.1 > /dev/null & flood=$!
+        for try in 1 2 3 4 5; do
+            for flags in '-i 0' '-i 0 --json' '-i 5ms'; do
+                icmp_ping -n 0 $flags 127.0.0.1 > $out & pid=$!
+                until grep -q 'seq.*[^0-9]20[^0-9]' $out; do kill -0 $pid || exit 97; done
+                kill -INT $pid; began=$(date +%s%N); wait $pid
+                echo $flags: $(( ($(date +%s%N) - began) / 1000000 ))
+            done
+        done
+        kill $flood; rm $out; exit 0";
+    let Some(output) = alone(test, &["ping"], script) else { return };
+    let text = text(&output);
+    for flags in ["-i 0:", "-i 0 --json:", "-i 5ms:"] {
+        let took = text.lines().filter_map(|line| line.strip_prefix(flags)?.trim().parse().ok());
+        let took: Vec<u64> = took.collect();
+        assert_eq!(took.len(), 5, "{text}");
+        assert!(took.iter().any(|ms| *ms < 100), "{flags} {took:?} ms");
+    }
 }
 
 #[test]

@@ -8,32 +8,26 @@ use clap::Parser;
 use packets::icmp::{HEADER, Version};
 use packets::ipv4;
 use socklab::cli;
-use socklab::endpoint::{Endpoint, FamilyArgs};
+use socklab::endpoint::Endpoint;
 use socklab::explain::Explain;
+use socklab::ping_args::PingArgs;
 use socklab::sys;
 
 use crate::NAME;
 
 /// Ping a host with ICMP echo requests
 #[derive(Parser)]
-#[command(version, name = NAME)]
+#[command(version, name = NAME, mut_arg("interval", |flag| flag.default_value("1s")))]
 pub struct Args {
     /// Whom to ping: a name or an address, `fe80::1%eth0` with its interface
     pub host: Endpoint,
-    /// Send so many requests; 0 goes on until Ctrl-C
-    #[arg(short = 'n', long, default_value = "10", value_parser = cli::count, allow_negative_numbers = true)]
-    pub count: u64,
-    /// Send one every so often; 0 sends each when the last is answered or timed out
-    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = cli::duration, allow_negative_numbers = true)]
-    pub interval: Duration,
-    /// Wait so long for a reply
-    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_negative_numbers = true)]
-    pub timeout: Duration,
-    /// Carry so many bytes, behind the 8 of the ICMP header
+    #[command(flatten)]
+    pub ping: PingArgs,
+    /// Carry this many bytes, behind the 8 of the ICMP header
     #[arg(short, long, value_name = "BYTES", default_value = "56", allow_negative_numbers = true)]
     pub size: usize,
-    /// Let the request pass so many routers
-    #[arg(short, long, value_parser = clap::value_parser!(u8).range(1..), allow_negative_numbers = true)]
+    /// The TTL (IPv6: hop limit): the Nth router on the way throws the request away
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), allow_negative_numbers = true)]
     pub ttl: Option<u8>,
     /// Put this identifier into requests; without it one is drawn
     #[arg(short = 'e', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
@@ -41,7 +35,7 @@ pub struct Args {
     /// Fill requests with these bytes, 1 to 16 of them in hexadecimal
     #[arg(long, value_name = "HEX", value_parser = pattern)]
     pub pattern: Option<Pattern>,
-    /// Forbid fragments: a packet too large is answered with the size that is not
+    /// Forbid fragments: a packet that is too large is answered with the size that is not
     #[arg(long)]
     pub df: bool,
     /// Send through this interface, or from this address
@@ -50,32 +44,22 @@ pub struct Args {
     /// Explain the first packet sent and the first received, or all, field by field
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "first")]
     pub explain: Option<Explain>,
-    /// Spoil one bit of each request, counted from the first of its ICMP header
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    /// Spoil this bit of each request, counted from 0, the first bit of the ICMP header
+    #[arg(long, value_name = "BIT", allow_hyphen_values = true)]
     pub flip_bit: Option<usize>,
-    /// Show only the summary
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Print JSON lines
-    #[arg(long)]
-    pub json: bool,
-    /// Draw the distribution of the RTTs
-    #[arg(long)]
-    pub histogram: bool,
-    #[command(flatten)]
-    pub family: FamilyArgs,
 }
 
 impl Args {
     /// The address that is to be pinged; its port is 0.
     ///
     /// # Errors
-    /// One line: it does not resolve, or is no single host's.
+    /// One line: it does not resolve, or is no single host's; no packet holds
+    /// so much, or nobody allows so many.
     pub fn target(&self) -> Result<SocketAddr, String> {
         if let Some(port) = self.host.port {
             return Err(format!("ICMP has no ports: leave out :{port}"));
         }
-        let target = self.host.resolve(0, self.family.wanted())?;
+        let target = self.host.resolve(0, self.ping.family.wanted())?;
         if target.ip().is_multicast() {
             return Err(format!("{} is a group of hosts; give the address of one", target.ip()));
         }
@@ -89,12 +73,36 @@ impl Args {
                 "every interface has its own {ip}: say which, as in {ip}%eth0 (see: ip -6 addr)"
             ));
         }
+        self.check(target)?;
         Ok(target)
     }
 
-    /// # Errors
-    /// One line: no packet holds so much, or nobody allows so many.
-    pub fn check(&self, target: SocketAddr) -> Result<(), String> {
+    /// From where to send, with the identifier in the place of a port; 0 is any.
+    pub fn own_address(&self, version: Version) -> SocketAddr {
+        let mut own = match self.interface {
+            Some(Interface::Address(own)) => own,
+            _ => version.unspecified(),
+        };
+        own.set_port(self.identifier.unwrap_or(0));
+        own
+    }
+
+    /// An address without its port, which ICMP does not have, but with the name
+    /// of its interface where one was typed.
+    pub fn shown(&self, target: SocketAddr) -> String {
+        match self.host.host.split_once('%') {
+            Some((_, interface)) => format!("{}%{interface}", target.ip()),
+            None => target.ip().to_string(),
+        }
+    }
+
+    /// Whether so little sleep lies between two requests that it is not worth
+    /// it; see [`socklab::icmp_socket::IcmpSocket::awake`].
+    pub fn stays_awake(&self) -> bool {
+        !self.ping.interval.is_zero() && self.ping.interval < Duration::from_millis(10)
+    }
+
+    fn check(&self, target: SocketAddr) -> Result<(), String> {
         // An IP packet has 65,535 bytes at most; IPv6 does not count its header among them.
         let (version, headers) = match Version::of(target.ip()) {
             Version::V4 => ("IPv4", ipv4::HEADER + HEADER),
@@ -109,12 +117,12 @@ impl Args {
             ));
         }
         // Loopback harms nobody but this machine itself.
-        let gentle = self.interval >= LEAST_INTERVAL || target.ip().is_loopback();
+        let gentle = self.ping.interval >= LEAST_INTERVAL || target.ip().is_loopback();
         if !gentle && !sys::is_root() {
             return Err(format!(
                 "--interval {} is for root alone, unless the target is loopback: so many packets \
                  could do harm; give 2ms or more, or use sudo",
-                cli::show_duration(self.interval)
+                cli::show_duration(self.ping.interval)
             ));
         }
         Ok(())

@@ -3,46 +3,51 @@
 use std::net::IpAddr;
 
 use packets::explain::Page;
+use packets::explain::flip::Flip;
+use packets::icmp;
 use packets::ipv4::ICMP;
 use packets::ipv6::ICMPV6;
 use socklab::capture::Capture;
 use socklab::explain::{Explain, Teller};
-use socklab::icmp_socket::Received;
-use socklab::report::Reporter;
 
-use crate::outgoing::Outgoing;
-
-/// Explains packets, as far as it is asked to.
+/// Explains messages, as far as it is asked to.
 pub struct Dissector {
     teller: Teller,
+    own: IpAddr,
+    target: IpAddr,
     /// Sees whole packets, and is for root.
     capture: Option<Capture>,
 }
 
 impl Dissector {
-    pub fn new(reporter: &Reporter, wanted: Option<Explain>) -> Dissector {
+    pub fn new(json: bool, wanted: Option<Explain>, own: IpAddr, target: IpAddr) -> Dissector {
         // Without the privilege, the pages begin with the ICMP header.
         let capture = wanted.and_then(|_| Capture::open());
-        Dissector { teller: Teller::new(reporter.json, wanted), capture }
+        Dissector { teller: Teller::new(json, wanted), own, target, capture }
     }
 
     /// A request that was sent, with a wrong bit if it has one.
-    pub fn sent(&mut self, seq: u64, outgoing: &Outgoing) {
+    pub fn sent(&mut self, seq: u64, request: &[u8], flip: Option<&Flip>) {
         let wanted = self.teller.wants_sent();
-        if let Some(flip) = outgoing.flip() {
+        if let Some(flip) = flip {
             self.teller.flip(seq, flip);
         }
         if wanted {
+            let mut message = request.to_vec();
+            if self.own.is_ipv6() {
+                // Over IPv6 the kernel works the checksum out, as it covers the addresses.
+                icmp::set_checksum(self.own, self.target, &mut message);
+            }
             let title = format!("Request {seq}, as it leaves:");
-            self.page(&title, Some(seq), outgoing.own, outgoing.target, outgoing.message());
+            self.page(&title, Some(seq), self.own, self.target, &message);
         }
     }
 
     /// A message that came in for us, whatever it is.
-    pub fn received(&mut self, received: &Received, from: IpAddr, own: IpAddr) {
+    pub fn received(&mut self, message: &[u8], from: IpAddr) {
         if self.teller.wants_received() {
             let title = format!("What came in from {from}:");
-            self.page(&title, None, from, own, received.message);
+            self.page(&title, None, from, self.own, message);
         }
     }
 

@@ -15,6 +15,7 @@ use socklab::clock::Arrival;
 use socklab::icmp_socket::Received;
 use socklab::probes::{Answer, Probes};
 
+use crate::args::Args;
 use crate::payload::Payload;
 
 /// What was found.
@@ -35,17 +36,35 @@ pub enum Finding {
 }
 
 /// What we sent, as far as it takes to know the replies.
-pub struct Sent {
+pub struct Replies {
     pub target: SocketAddr,
-    pub identifier: u16,
+    identifier: u16,
     pub probes: Probes,
-    pub payload: Payload,
+    payload: Payload,
 }
 
-impl Sent {
+impl Replies {
+    /// # Errors
+    /// One line: the system has no random numbers.
+    pub fn new(args: &Args, target: SocketAddr, identifier: u16) -> Result<Replies, String> {
+        let pattern = args.pattern.as_ref().map(|pattern| pattern.0.as_slice());
+        let payload = Payload::new(args.size, pattern)?;
+        Ok(Replies { target, identifier, probes: Probes::new(args.ping.timeout), payload })
+    }
+
+    pub fn version(&self) -> Version {
+        Version::of(self.target.ip())
+    }
+
+    /// The number of the next request, and what it carries.
+    pub fn next_payload(&mut self) -> (u64, &[u8]) {
+        let seq = self.probes.next_seq();
+        (seq, self.payload.of(seq))
+    }
+
     /// Finds out what a message is, and enters it in the table.
     pub fn find(&mut self, received: &Received, from: IpAddr, arrival: &Arrival) -> Finding {
-        let version = Version::of(self.target.ip());
+        let version = self.version();
         let Ok(message) = Message::parse(version, received.message) else {
             return Finding::NotOurs;
         };

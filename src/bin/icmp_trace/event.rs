@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use packets::{ipv4, ipv6, udp};
 use serde::Serialize;
@@ -27,8 +28,8 @@ pub struct Start {
     /// As it was typed.
     host: String,
     address: IpAddr,
-    /// Our own address, and the port of UDP probes.
-    local: SocketAddr,
+    /// Our own address, and the port from which UDP probes go.
+    local: Option<String>,
     /// `icmp` or `udp`.
     by: &'static str,
     first_hop: u8,
@@ -79,6 +80,12 @@ impl Event for Start {}
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProbeEvent {
+    /// A probe is being sent: `at_ns` is just before the call.
+    Sent {
+        at_ns: At,
+        seq: u16,
+        ttl: u8,
+    },
     Reply(Came),
     IcmpError(Came),
     /// A response after the timeout, an ICMP error or not.
@@ -90,6 +97,7 @@ pub enum ProbeEvent {
         at_ns: At,
         seq: u16,
         ttl: u8,
+        timeout_ms: Ms,
     },
 }
 
@@ -111,6 +119,13 @@ pub struct Came {
 }
 
 impl ProbeEvent {
+    /// Nothing came in answer to the probe within the timeout.
+    pub fn timeout(probe: &Probe, timeout: Duration) -> ProbeEvent {
+        let Probe { sent, seq, ttl, .. } = *probe;
+        let (at_ns, timeout_ms) = (At::from(sent + timeout), Ms(timeout));
+        ProbeEvent::Timeout { at_ns, seq, ttl, timeout_ms }
+    }
+
     pub fn of(probe: &Probe, response: &Response, timing: Timing) -> ProbeEvent {
         let from = Some(response.from);
         let came = |rtt| Came {

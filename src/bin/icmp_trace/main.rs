@@ -22,12 +22,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use socklab::cli::{self, Exit};
-use socklab::clock::At;
 use socklab::endpoint::cause;
 use socklab::event::Reporter;
 use socklab::pace::Step;
 use socklab::trace::icmp::IcmpProber;
-use socklab::trace::{self, Heard, Probe, Tracer};
+use socklab::trace::{self, Heard, Tracer};
 
 use crate::args::Args;
 use crate::event::{HopLine, ProbeEvent, Start, Summary};
@@ -65,8 +64,10 @@ fn run(args: &Args) -> Result<Exit, String> {
             Step::Send => {
                 // Three probes with a TTL of 1, three with 2, and so on: each hop is asked.
                 let (seq, ttl) = tracer.next_probe();
+                let sent = Instant::now();
                 prober.send(seq, ttl).map_err(|why| cannot_send(seq, &why))?;
-                tracer.sent(now);
+                tracer.sent(sent);
+                reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, ttl });
             }
             Step::Wait(time) => match prober.listen(time).map_err(cannot_receive)? {
                 // Whose probe it answers stands in what it quotes, not in when it comes.
@@ -79,9 +80,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 // All that came by `now` was read: what was due by then did not come.
                 Heard::Silence => {
                     while let Some(probe) = tracer.timed_out(now) {
-                        let at_ns = At::from(probe.sent + args.timeout);
-                        let Probe { seq, ttl, .. } = probe;
-                        reporter.tell_json(&ProbeEvent::Timeout { at_ns, seq, ttl });
+                        reporter.tell_json(&ProbeEvent::timeout(&probe, args.timeout));
                     }
                 }
                 Heard::Other => {}

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socklab::endpoint::{address_towards, any_port};
+use socklab::endpoint::address_towards;
 use socklab::icmp_socket::Kind;
 use socklab::trace::Heard;
 use socklab::trace::icmp::IcmpProber;
@@ -30,16 +30,16 @@ impl Prober {
         }
     }
 
-    /// Our address towards `target`, and the port from which UDP probes go. A
-    /// socket that is bound to none has the one that the routing table gives it.
-    pub fn local(&self, target: SocketAddr) -> SocketAddr {
-        let port = match self {
-            Prober::Udp(prober) => prober.socket.local_addr().map_or(0, |local| local.port()),
-            Prober::Icmp(_) => 0,
-        };
-        let mut local = address_towards(target).unwrap_or(any_port(target));
-        local.set_port(port);
-        local
+    /// Our address towards `target`, with the port from which UDP probes go.
+    pub fn local(&self, target: SocketAddr) -> Option<String> {
+        let mut own = address_towards(target)?;
+        match self {
+            Prober::Icmp(_) => Some(own.ip().to_string()),
+            Prober::Udp(prober) => {
+                own.set_port(prober.socket.local_addr().ok()?.port());
+                Some(own.to_string())
+            }
+        }
     }
 
     /// Sends probe number `seq`, to go no further than `ttl` hops.
