@@ -12,10 +12,12 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Arrival, At};
-use crate::error_queue::{ErrorQueue, Instead, Taken};
+use crate::error_queue::{ErrorQueue, Instead};
 use crate::sys;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
+
+pub use crate::error_queue::IcmpError;
 
 /// What came of listening.
 #[derive(Debug)]
@@ -31,26 +33,6 @@ pub enum Heard {
     /// The wait was cut short, by a signal or by an error that was told before.
     /// What has come in meanwhile is not known.
     Interrupted,
-}
-
-/// An ICMP error that answers a datagram of ours.
-#[derive(Debug, Clone)]
-pub struct IcmpError {
-    pub problem: Problem,
-    /// Who sent it; unknown where there is no queue.
-    pub from: Option<IpAddr>,
-    /// The beginning of what was given to `send`, as far as the error quotes
-    /// it: RFC 792 wants the UDP header and no more, most systems send more.
-    pub request: Vec<u8>,
-    pub arrival: Arrival,
-}
-
-impl IcmpError {
-    /// The error in a queue's entry; `None` if it is none of ICMP's.
-    fn of((error, request): Taken) -> Option<IcmpError> {
-        let (problem, from) = (error.problem?, error.from);
-        Some(IcmpError { problem, from, request, arrival: Arrival::new(error.stamp) })
-    }
 }
 
 /// The ears of a connected socket.
@@ -91,7 +73,7 @@ impl<'a> Ears<'a> {
         if std::mem::take(&mut self.refused) {
             return Ok(Heard::Error(self.refusal()));
         }
-        if let Some(error) = self.queue.next().and_then(IcmpError::of) {
+        if let Some(error) = self.queue.next() {
             return Ok(Heard::Error(error));
         }
         let asked = Instant::now();
@@ -101,7 +83,7 @@ impl<'a> Ears<'a> {
             Err(why) => why,
         };
         Ok(match self.queue.instead(self.socket, why)? {
-            Instead::Error(taken) => IcmpError::of(taken).map_or(Heard::Interrupted, Heard::Error),
+            Instead::Error(error) => Heard::Error(error),
             Instead::Silence => Heard::Silence(asked),
             Instead::Interrupted => Heard::Interrupted,
         })
@@ -128,7 +110,8 @@ impl<'a> Ears<'a> {
 
     fn refusal(&self) -> IcmpError {
         let problem = Problem::port_unreachable(self.version);
-        IcmpError { problem, from: None, request: Vec::new(), arrival: Arrival::new(None) }
+        let (request, arrival) = (Vec::new(), Arrival::new(None));
+        IcmpError { problem, from: None, to: None, request, ttl: None, arrival }
     }
 }
 

@@ -2,18 +2,33 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use crate::sys::{self, QueuedError};
+use packets::icmp_error::Problem;
 
-/// An error from the queue, and the beginning of what was given to `send`, as
-/// far as the error quotes it.
-pub type Taken = (QueuedError, Vec<u8>);
+use crate::clock::Arrival;
+use crate::sys;
+
+/// An ICMP error that answers a packet of ours.
+#[derive(Debug, Clone)]
+pub struct IcmpError {
+    pub problem: Problem,
+    /// Who sent it; unknown where there is no queue.
+    pub from: Option<IpAddr>,
+    /// Whom our packet was for, where there is a queue.
+    pub to: Option<SocketAddr>,
+    /// The beginning of what was given to `send`, as far as the error quotes
+    /// it: RFC 792 wants the UDP header and no more, most systems send more.
+    pub request: Vec<u8>,
+    /// The TTL or hop limit with which it arrived, where the socket asked for it.
+    pub ttl: Option<u8>,
+    pub arrival: Arrival,
+}
 
 /// What a call on the socket that brought no packet brought in its place.
 #[derive(Debug)]
 pub enum Instead {
-    Error(Taken),
+    Error(IcmpError),
     /// Nothing came in time, and nothing is left to read.
     Silence,
     /// The call was cut short, by a signal or for an error that was told
@@ -26,7 +41,7 @@ pub enum Instead {
 /// queue stays empty.
 #[derive(Debug)]
 pub struct ErrorQueue {
-    taken: VecDeque<Taken>,
+    taken: VecDeque<IcmpError>,
     /// Whether an error was taken of which a call may still have to fail.
     owed: bool,
     /// No error quotes more: 576 bytes in all over IPv4, 1280 over IPv6.
@@ -41,7 +56,7 @@ impl Default for ErrorQueue {
 
 impl ErrorQueue {
     /// The oldest error that was taken and not yet told.
-    pub fn next(&mut self) -> Option<Taken> {
+    pub fn next(&mut self) -> Option<IcmpError> {
         self.taken.pop_front()
     }
 
@@ -53,10 +68,16 @@ impl ErrorQueue {
         let mut any = false;
         while let Ok(Some(error)) = sys::next_error(socket, &mut self.quote) {
             // One that is no ICMP error arose here, and the call has said so.
-            if error.problem.is_some() {
+            if let Some(problem) = error.problem {
                 any = true;
-                let request = self.quote[..error.length].to_vec();
-                self.taken.push_back((error, request));
+                self.taken.push_back(IcmpError {
+                    problem,
+                    from: error.from,
+                    to: error.to,
+                    request: self.quote[..error.length].to_vec(),
+                    ttl: error.ttl,
+                    arrival: Arrival::new(error.stamp),
+                });
             }
         }
         // The kernel first puts an error into the queue, and then lets a call
@@ -78,7 +99,7 @@ impl ErrorQueue {
     pub fn instead(&mut self, socket: &UdpSocket, why: io::Error) -> io::Result<Instead> {
         let excused = self.excuses(socket, &why);
         match (self.next(), why.kind()) {
-            (Some(taken), _) => Ok(Instead::Error(taken)),
+            (Some(error), _) => Ok(Instead::Error(error)),
             (None, ErrorKind::WouldBlock) => Ok(Instead::Silence),
             (None, ErrorKind::Interrupted) => Ok(Instead::Interrupted),
             (None, _) if excused => Ok(Instead::Interrupted),
@@ -112,7 +133,6 @@ impl ErrorQueue {
 mod tests {
     use super::*;
     use packets::icmp::Version;
-    use packets::icmp_error::Problem;
 
     #[test]
     fn a_send_that_fails_for_an_earlier_ones_error_is_made_again_and_the_error_is_kept() {
@@ -127,10 +147,10 @@ mod tests {
         }
         let nothing = || ErrorKind::WouldBlock.into();
         let told = std::iter::from_fn(|| match queue.instead(&socket, nothing()) {
-            Ok(Instead::Error((error, request))) => Some((error.problem, request)),
+            Ok(Instead::Error(error)) => Some((error.problem, error.request)),
             _ => None,
         });
-        let problem = Some(Problem::port_unreachable(Version::V4));
+        let problem = Problem::port_unreachable(Version::V4);
         let expected = [b"probe 1", b"probe 2", b"probe 3"].map(|probe| (problem, probe.to_vec()));
         assert_eq!(told.collect::<Vec<_>>(), expected);
     }

@@ -8,7 +8,6 @@
 //! `net.ipv4.ping_group_range` says which groups may have one, for both
 //! versions of ICMP.
 
-use std::fs;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -18,8 +17,9 @@ use rand::rngs::SysRng;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::endpoint::cause;
-use crate::error_queue::{ErrorQueue, Instead};
-use crate::sys::{self, Packet, QueuedError};
+use crate::error_queue::{ErrorQueue, IcmpError, Instead};
+use crate::privilege::Mends;
+use crate::sys::{self, Packet};
 use packets::icmp::Version;
 use packets::ipv4;
 
@@ -55,7 +55,7 @@ pub enum Heard<'a> {
     Message(Received<'a>),
     /// On a datagram socket: an ICMP error that a request of ours met with, and
     /// the beginning of that request, from its ICMP header on.
-    Error(QueuedError, Vec<u8>),
+    Error(IcmpError),
     /// Nothing came in time, and nothing is left to read: what is due by now
     /// did not come.
     Silence,
@@ -139,8 +139,8 @@ impl IcmpSocket {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn listen<'a>(&mut self, buffer: &'a mut [u8], time: Duration) -> io::Result<Heard<'a>> {
-        if let Some((error, request)) = self.errors.next() {
-            return Ok(Heard::Error(error, request));
+        if let Some(error) = self.errors.next() {
+            return Ok(Heard::Error(error));
         }
         let received =
             if self.awake { self.wait_awake(buffer, time) } else { self.wait(buffer, time) };
@@ -149,7 +149,7 @@ impl IcmpSocket {
             Err(why) => why,
         };
         Ok(match self.errors.instead(&self.socket, why)? {
-            Instead::Error((error, request)) => Heard::Error(error, request),
+            Instead::Error(error) => Heard::Error(error),
             Instead::Silence => Heard::Silence,
             Instead::Interrupted => Heard::Interrupted,
         })
@@ -207,37 +207,12 @@ fn no_socket(own: SocketAddr, raw: &io::Error, datagram: &io::Error) -> String {
             let own = own.ip();
             format!("cannot send from {own}: no address of this machine's (see: ip addr)")
         }
-        (PermissionDenied | Unsupported, _) => privileges(datagram),
+        (PermissionDenied | Unsupported, _) => format!(
+            "no ICMP socket: a raw one needs root or CAP_NET_RAW, a datagram one is refused too \
+             ({}); {}",
+            cause(datagram),
+            Mends::here().for_an_icmp_socket()
+        ),
         _ => format!("cannot open a raw ICMP socket: {}", cause(raw)),
     }
-}
-
-/// What is missing on this system, and each way to mend it.
-fn privileges(datagram: &io::Error) -> String {
-    let program =
-        std::env::current_exe().map_or("PROGRAM".into(), |path| path.display().to_string());
-    let why = format!(
-        "no ICMP socket: a raw one needs root or CAP_NET_RAW, a datagram one is refused too ({})",
-        cause(datagram)
-    );
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok();
-    let again = std::env::args().skip(1).fold(program.clone(), |line, word| line + " " + &word);
-    let Some((range, group)) = range.zip(own_group()) else {
-        return format!("{why}; run it as root: sudo {again}");
-    };
-    let range = range.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!(
-        "{why}; any of these mends it: sudo {again}; or once: sudo setcap cap_net_raw+ep {program}; \
-         or, as net.ipv4.ping_group_range is \"{range}\" and your group {group}: \
-         sudo sysctl net.ipv4.ping_group_range=\"{group} {group}\"; or without root, \
-         for loopback alone: unshare -rn sh -c 'ip link set lo up; {program} 127.0.0.1'"
-    )
-}
-
-/// The group that this process runs as (proc(5), `/proc/self/status`).
-fn own_group() -> Option<u32> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Gid:"))?;
-    // Real, effective, saved, and file-system group.
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -29,13 +29,14 @@
 //! | [`explain`] | `--explain`: which packets get a page |
 //! | [`capture`] | whole packets with their IP headers, for root |
 //! | [`ears`] | what a connected UDP socket can hear: a datagram, an ICMP error, nothing |
-//! | [`icmp_errors`] | the ICMP errors that a UDP socket is told of |
+//! | [`error_queue`] | the kernel's queue of errors that answer what a socket sent |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
 //! | [`reject`] | ICMP errors that a server sends on purpose |
 //! | [`clients`] | a server's bounded table of its clients |
 //! | [`places`] | how many clients a TCP server takes at once |
 //! | [`delay`] | the thread that sends late replies in time |
+//! | [`privilege`] | what lets a program have a raw socket, in words |
 //! | [`probes`] | a client's table of what it sent, and what became of it |
 //! | [`pace`] | when a pinger sends, waits, and is done |
 //! | [`histogram`] | the distribution of RTTs, drawn |
@@ -65,6 +66,7 @@ pub mod pace;
 pub mod ping_args;
 pub mod places;
 pub mod ports;
+pub mod privilege;
 pub mod probes;
 pub mod reject;
 pub mod report;

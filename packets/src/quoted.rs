@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::Error;
-use super::icmp::Version;
+use super::icmp::{self, Version};
 use super::ipv4::{self, ICMP, TCP, UDP};
 use super::ipv6::{self, ICMPV6};
 
@@ -113,13 +113,66 @@ impl Transport {
     }
 }
 
+/// A packet as an error quotes it that was seen from the inside only: an IP
+/// header made anew, and behind it as much of `bytes` as fits. `length` is that
+/// of all that stood there.
+///
+/// True are the addresses and the length. Guessed are TTL and hop limit (64 is
+/// where most begin), identification, flow label and type of service (0), and
+/// that it was not a fragment.
+pub fn quote(from: IpAddr, to: IpAddr, protocol: u8, bytes: &[u8], length: usize) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let most = match (from, to) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let header = ipv4::Header {
+                type_of_service: 0,
+                total_length: (ipv4::HEADER + length) as u16,
+                identification: 0,
+                dont_fragment: true,
+                more_fragments: false,
+                fragment_offset: 0,
+                ttl: 64,
+                protocol,
+                checksum: 0,
+                source,
+                destination,
+                options: &[],
+            };
+            header.emit(&mut packet);
+            // RFC 1812, section 4.3.2.3: as much as fits into 576 bytes.
+            576 - ipv4::HEADER - icmp::HEADER
+        }
+        (from, to) => {
+            let v6 = |address| match address {
+                IpAddr::V4(address) => address.to_ipv6_mapped(),
+                IpAddr::V6(address) => address,
+            };
+            let header = ipv6::Header {
+                traffic_class: 0,
+                flow_label: 0,
+                payload_length: length as u16,
+                next_header: protocol,
+                hop_limit: 64,
+                source: v6(from),
+                destination: v6(to),
+            };
+            header.emit(&mut packet);
+            // RFC 4443, section 2.4: as much as fits into 1280 bytes.
+            1280 - ipv6::HEADER - icmp::HEADER
+        }
+    };
+    packet.extend_from_slice(bytes);
+    packet.truncate(most);
+    packet
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::icmp::{Echo, Version};
     use super::super::{ipv4, ipv6, udp};
     use super::*;
     use proptest::prelude::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
     const ALICE: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 2);
     const BOB: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
@@ -190,6 +243,27 @@ mod tests {
         packet[7] = 1;
         let quoted = Quoted::parse(Version::V4, &packet).unwrap();
         assert_eq!(quoted.transport, Transport::Other);
+    }
+
+    #[test]
+    fn what_is_quoted_reads_as_the_packet_did() {
+        for (from, to, most) in [
+            ("10.0.1.2:40000", "10.0.2.2:12000", 548),
+            ("[fd00::1]:40000", "[fd00::2]:12000", 1232),
+        ] {
+            let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
+            let mut datagram = Vec::new();
+            let payload = [7; 3000];
+            udp::emit((from.ip(), 40_000), (to.ip(), 12_000), &payload, &mut datagram);
+            let packet = quote(from.ip(), to.ip(), UDP, &datagram, datagram.len());
+            assert_eq!(packet.len(), most);
+            let quoted = Quoted::parse(Version::of(from.ip()), &packet).unwrap();
+            assert_eq!((quoted.source, quoted.destination), (from.ip(), to.ip()));
+            let ports = Transport::Udp { source_port: 40_000, destination_port: 12_000 };
+            assert_eq!((quoted.protocol, quoted.transport), (UDP, ports));
+            let (header, _) = udp::Header::parse(quoted.bytes).unwrap();
+            assert_eq!(header.length, 3008);
+        }
     }
 
     proptest! {

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use super::probe::{Heard, Response};
 use crate::clock::Arrival;
+use crate::error_queue::IcmpError;
 use crate::icmp_socket::{self, IcmpSocket, Received};
-use crate::sys::{self, QueuedError};
+use crate::sys;
 use packets::checksum;
 use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
@@ -66,7 +67,7 @@ impl IcmpProber {
         };
         let response = match self.icmp.listen(&mut self.buffer, time)? {
             icmp_socket::Heard::Message(received) => ours.message(&received),
-            icmp_socket::Heard::Error(error, request) => ours.queued(&error, &request),
+            icmp_socket::Heard::Error(error) => ours.queued(&error),
             icmp_socket::Heard::Silence => return Ok(Heard::Silence),
             icmp_socket::Heard::Interrupted => None,
         };
@@ -100,12 +101,18 @@ impl Ours<'_> {
 
     /// An error from the queue of a datagram socket. The kernel found the
     /// socket by the quotation's identifier, and hands out the request.
-    fn queued(&self, error: &QueuedError, request: &[u8]) -> Option<Response> {
-        let Body::EchoRequest(echo) = Message::parse(self.version, request).ok()?.body else {
+    fn queued(&self, error: &IcmpError) -> Option<Response> {
+        let Body::EchoRequest(echo) = Message::parse(self.version, &error.request).ok()?.body
+        else {
             return None;
         };
-        let (seq, arrival) = (echo.sequence, Arrival::new(error.stamp));
-        Some(Response { seq, error: error.problem, from: error.from?, ttl: error.ttl, arrival })
+        Some(Response {
+            seq: echo.sequence,
+            error: Some(error.problem),
+            from: error.from?,
+            ttl: error.ttl,
+            arrival: error.arrival,
+        })
     }
 
     /// Which probe a message answers, and with which error, if with any.
@@ -134,7 +141,7 @@ impl Ours<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packets::icmp_error::IcmpError;
+    use packets::icmp_error;
     use packets::{ipv4, ipv6};
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -173,7 +180,7 @@ mod tests {
         header.emit(&mut quoted);
         quoted.extend_from_slice(&request[..quotes]);
         let mut bytes = Vec::new();
-        IcmpError { problem, quoted: &quoted, extensions: &[] }.emit(&mut bytes);
+        icmp_error::IcmpError { problem, quoted: &quoted, extensions: &[] }.emit(&mut bytes);
         bytes
     }
 
@@ -234,7 +241,7 @@ mod tests {
         quoted.extend_from_slice(&request[..8]);
         let problem = Problem { version: Version::V6, kind: 3, code: 0, rest: 0 };
         let mut message = Vec::new();
-        IcmpError { problem, quoted: &quoted, extensions: &[] }.emit(&mut message);
+        icmp_error::IcmpError { problem, quoted: &quoted, extensions: &[] }.emit(&mut message);
         assert_eq!(ours.read(&message, ROUTER), Some((9, Some(problem))));
         request[0] = 129;
         assert_eq!(ours.read(&request, target.into()), Some((9, None)));

@@ -6,9 +6,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use packets::icmp::{Body, Message};
 use socklab::clock::{Arrival, At};
+use socklab::error_queue::IcmpError;
 use socklab::event::{ErrorSeen, InPingsWords, ProbeEvent, Reporter};
 use socklab::icmp_socket::{IcmpSocket, Received};
-use socklab::sys::QueuedError;
 
 use crate::args::Args;
 use crate::event::{Foreign, Redirect};
@@ -85,13 +85,12 @@ impl Ledger<'_> {
 
     /// An error that the kernel has kept for a datagram socket, and the request
     /// that met with it.
-    pub fn refused(&mut self, error: &QueuedError, request: &[u8]) {
-        if let Some(problem) = error.problem
-            && let Ok(request) = Message::parse(self.replies.version(), request)
+    pub fn refused(&mut self, error: &IcmpError) {
+        if let Ok(request) = Message::parse(self.replies.version(), &error.request)
             && let Body::EchoRequest(echo) = request.body
         {
-            let finding = self.replies.failed(echo.sequence, echo.payload, problem);
-            self.error(&finding, Arrival::new(error.stamp).at(), error.from);
+            let finding = self.replies.failed(echo.sequence, echo.payload, error.problem);
+            self.error(&finding, error.arrival.at(), error.from);
         }
     }
 

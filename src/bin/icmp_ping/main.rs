@@ -90,7 +90,7 @@ fn run(args: &Args) -> Result<Exit, String> {
             }
             Step::Wait(time) => match icmp.listen(&mut buffer, time) {
                 Ok(Heard::Message(received)) => ledger.came(&received),
-                Ok(Heard::Error(error, request)) => ledger.refused(&error, &request),
+                Ok(Heard::Error(error)) => ledger.refused(&error),
                 Ok(Heard::Silence) => ledger.silence(now),
                 Ok(Heard::Interrupted) => {}
                 Err(why) => trouble = Some(format!("cannot receive: {}", cause(&why))),

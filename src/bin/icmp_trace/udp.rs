@@ -12,8 +12,8 @@ use std::time::Duration;
 use packets::icmp::Version;
 use socklab::clock::Arrival;
 use socklab::endpoint::{any_port, cause};
-use socklab::error_queue::{ErrorQueue, Instead};
-use socklab::sys::{self, Packet, QueuedError};
+use socklab::error_queue::{ErrorQueue, IcmpError, Instead};
+use socklab::sys::{self, Packet};
 use socklab::trace::{Heard, Response};
 
 /// Sends datagrams to closed ports, and hears what comes of them.
@@ -69,15 +69,15 @@ impl UdpProber {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn listen(&mut self, time: Duration) -> io::Result<Heard> {
-        let taken = match self.errors.next() {
-            Some(taken) => Instead::Error(taken),
+        let instead = match self.errors.next() {
+            Some(error) => Instead::Error(error),
             None => match sys::receive_packet(&self.socket, &mut self.buffer, time) {
                 Ok(packet) => return Ok(heard(reply(self.target, &packet))),
                 Err(why) => self.errors.instead(&self.socket, why)?,
             },
         };
-        Ok(match taken {
-            Instead::Error((taken, _)) => heard(error(self.target, &taken)),
+        Ok(match instead {
+            Instead::Error(error) => heard(answer(self.target, &error)),
             Instead::Silence => Heard::Silence,
             Instead::Interrupted => Heard::Other,
         })
@@ -99,12 +99,12 @@ fn seq(target: SocketAddr, port: u16) -> u16 {
     port.wrapping_sub(target.port()).wrapping_add(1)
 }
 
-fn error(target: SocketAddr, taken: &QueuedError) -> Option<Response> {
-    let arrival = Arrival::new(taken.stamp);
-    let to = taken.to.filter(|to| to.ip() == target.ip())?;
-    let (problem, from) = (taken.problem?, taken.from?);
+/// An error tells by the port in its quotation which probe it answers.
+fn answer(target: SocketAddr, error: &IcmpError) -> Option<Response> {
+    let to = error.to.filter(|to| to.ip() == target.ip())?;
     let seq = seq(target, to.port());
-    Some(Response { seq, error: Some(problem), from, ttl: taken.ttl, arrival })
+    let IcmpError { problem, from, ttl, arrival, .. } = *error;
+    Some(Response { seq, error: Some(problem), from: from?, ttl, arrival })
 }
 
 /// Somebody listens there after all, and sent a datagram.
@@ -119,39 +119,34 @@ fn reply(target: SocketAddr, packet: &Packet) -> Option<Response> {
 mod tests {
     use super::*;
     use packets::icmp_error::Problem;
-    use std::io::ErrorKind;
     use std::net::IpAddr;
 
     fn target() -> SocketAddr {
         "10.0.3.2:33434".parse().unwrap()
     }
 
-    fn taken(to: &str) -> QueuedError {
-        QueuedError {
-            why: ErrorKind::HostUnreachable.into(),
-            problem: Some(Problem { version: Version::V4, kind: 11, code: 0, rest: 0 }),
-            mtu: None,
+    fn error(to: &str) -> IcmpError {
+        IcmpError {
+            problem: Problem { version: Version::V4, kind: 11, code: 0, rest: 0 },
             from: Some(IpAddr::from([10, 0, 1, 1])),
             to: Some(to.parse().unwrap()),
-            length: 0,
+            request: Vec::new(),
             ttl: None,
-            stamp: None,
+            arrival: Arrival::new(None),
         }
     }
 
     #[test]
     fn an_error_says_by_its_port_which_probe_it_answers() {
         for (to, seq) in [("10.0.3.2:33434", 1), ("10.0.3.2:33523", 90)] {
-            assert_eq!(error(target(), &taken(to)).unwrap().seq, seq);
+            assert_eq!(answer(target(), &error(to)).unwrap().seq, seq);
         }
         assert_eq!(port(target(), 90), 33523);
     }
 
     #[test]
-    fn errors_of_others_and_of_this_machine_itself_are_passed_over() {
-        assert!(error(target(), &taken("10.0.3.3:33434")).is_none());
-        let own = QueuedError { problem: None, ..taken("10.0.3.2:33434") };
-        assert!(error(target(), &own).is_none());
+    fn errors_of_others_are_passed_over() {
+        assert!(answer(target(), &error("10.0.3.3:33434")).is_none());
         // Below the first port lie the numbers that the plan does not know.
         assert_eq!(seq(target(), 33433), 0);
         assert_eq!(seq(target(), 33432), u16::MAX);

@@ -7,8 +7,8 @@ use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
 use socklab::clock::Arrival;
+use socklab::error_queue::IcmpError;
 use socklab::icmp_socket::{Heard, IcmpSocket};
-use socklab::sys::QueuedError;
 
 use crate::check::lack;
 use crate::check::reach::NoAnswer;
@@ -115,8 +115,8 @@ impl Pings {
         let heard = self.icmp.listen(buffer, patience);
         let received = match heard.map_err(|why| NoAnswer::Lack(lack::not_asked(&why)))? {
             Heard::Message(received) => received,
-            Heard::Error(error, request) => {
-                self.queued(&error, &request);
+            Heard::Error(error) => {
+                self.queued(&error);
                 return Ok(true);
             }
             Heard::Silence | Heard::Interrupted => return Ok(false),
@@ -167,12 +167,11 @@ impl Pings {
 
     /// An error that the kernel has kept for a datagram socket; a raw one
     /// receives them as messages.
-    fn queued(&mut self, error: &QueuedError, request: &[u8]) {
-        if let Some(problem) = error.problem
-            && let Ok(request) = Message::parse(self.icmp.version, request)
+    fn queued(&mut self, error: &IcmpError) {
+        if let Ok(request) = Message::parse(self.icmp.version, &error.request)
             && let Body::EchoRequest(echo) = request.body
         {
-            self.failed(echo.sequence, problem, error.from);
+            self.failed(echo.sequence, error.problem, error.from);
         }
     }
 
