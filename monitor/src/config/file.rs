@@ -29,7 +29,7 @@ use crate::check::value::Value;
 use crate::check::{Check, TYPES, parameter};
 use crate::service::{Service, Settings};
 
-use super::similar::hint;
+use super::hint::hint;
 use super::typed;
 use super::understood::understood;
 

@@ -5,11 +5,11 @@
 //! | [`typed`] | `TYPE ADDRESS [PARAMETERS] [INTERVAL]`, the grammar of a line |
 //! | [`mod@file`] | the TOML file, and everything that is wrong with one at once |
 //! | [`sample`] | a file in which every type and every parameter stands |
-//! | [`similar`] | the word that was perhaps meant |
+//! | `hint` | the word that was perhaps meant |
 
 pub mod file;
+mod hint;
 pub mod sample;
-pub mod similar;
 pub mod typed;
 pub(crate) mod understood;
 

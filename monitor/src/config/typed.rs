@@ -29,7 +29,7 @@ use crate::check::words::{Word, word, words};
 use crate::check::{Check, TYPES};
 use crate::service::{Service, Settings};
 
-use super::similar::hint;
+use super::hint::hint;
 
 /// A line, understood.
 #[derive(Debug, Clone, PartialEq)]

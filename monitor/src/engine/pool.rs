@@ -34,13 +34,13 @@ pub enum Refused {
 
 /// The threads, handed over to whoever wants something done.
 pub struct Pool {
-    crew: Arc<Mutex<Crew>>,
+    workers: Arc<Mutex<Workers>>,
     most: usize,
     idle_for: Duration,
 }
 
 #[derive(Default)]
-struct Crew {
+struct Workers {
     /// Where the idle ones take their next job, the one that was busy last at
     /// the end. It has the next job: so those at the beginning stay idle, and end.
     idle: Vec<(u64, Sender<Job>)>,
@@ -51,7 +51,7 @@ struct Crew {
 impl Pool {
     /// At most `most` threads, of which none is started yet.
     pub fn new(most: usize) -> Pool {
-        Pool { crew: Arc::default(), most: most.max(1), idle_for: IDLE_FOR }
+        Pool { workers: Arc::default(), most: most.max(1), idle_for: IDLE_FOR }
     }
 
     /// How many threads there are at most.
@@ -61,36 +61,36 @@ impl Pool {
 
     /// How many threads there are now, and how many of them are busy.
     pub fn threads(&self) -> (usize, usize) {
-        let crew = lock(&self.crew);
-        (crew.threads, crew.threads - crew.idle.len())
+        let workers = lock(&self.workers);
+        (workers.threads, workers.threads - workers.idle.len())
     }
 
     /// Begins a job at once, or not at all.
     pub fn begin(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
         let mut job: Job = Box::new(job);
-        let mut crew = lock(&self.crew);
-        while let Some((_, thread)) = crew.idle.pop() {
+        let mut workers = lock(&self.workers);
+        while let Some((_, thread)) = workers.idle.pop() {
             match thread.send(job) {
                 Ok(()) => return Ok(()),
                 // It is gone, which no thread is that stands in the list.
                 Err(mpsc::SendError(back)) => job = back,
             }
         }
-        if crew.threads >= self.most {
-            return Err(Refused::Busy(crew.threads));
+        if workers.threads >= self.most {
+            return Err(Refused::Busy(workers.threads));
         }
-        let number = crew.started;
-        let shared = Arc::clone(&self.crew);
+        let number = workers.started;
+        let shared = Arc::clone(&self.workers);
         let (sender, jobs) = mpsc::channel();
         let me = Worker { number, sender, jobs, idle_for: self.idle_for };
         let thread = thread::Builder::new().name(format!("check {number}")).stack_size(STACK);
         match thread.spawn(move || work(job, &me, &shared)) {
             Ok(_) => {
-                crew.threads += 1;
-                crew.started += 1;
+                workers.threads += 1;
+                workers.started += 1;
                 Ok(())
             }
-            Err(why) => Err(Refused::NoThread { running: crew.threads, why }),
+            Err(why) => Err(Refused::NoThread { running: workers.threads, why }),
         }
     }
 }
@@ -103,24 +103,25 @@ struct Worker {
 }
 
 /// A thread's life: one job after the other.
-fn work(first: Job, me: &Worker, crew: &Mutex<Crew>) {
+fn work(first: Job, me: &Worker, workers: &Mutex<Workers>) {
     let mut job = first;
     loop {
         // One that panics must not take its thread's place in the count with it.
         let _ = panic::catch_unwind(AssertUnwindSafe(job));
-        lock(crew).idle.push((me.number, me.sender.clone()));
+        lock(workers).idle.push((me.number, me.sender.clone()));
         job = match me.jobs.recv_timeout(me.idle_for) {
             Ok(next) => next,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                let mut crew = lock(crew);
-                if let Some(place) = crew.idle.iter().position(|(other, _)| *other == me.number) {
-                    crew.idle.remove(place);
-                    crew.threads -= 1;
+                let mut workers = lock(workers);
+                if let Some(place) = workers.idle.iter().position(|(other, _)| *other == me.number)
+                {
+                    workers.idle.remove(place);
+                    workers.threads -= 1;
                     return;
                 }
                 // Not in the list: a job was given to it at this very moment.
-                drop(crew);
+                drop(workers);
                 match me.jobs.recv() {
                     Ok(next) => next,
                     Err(_) => return,
@@ -131,8 +132,8 @@ fn work(first: Job, me: &Worker, crew: &Mutex<Crew>) {
 }
 
 /// No job runs under the lock, so nothing can be half done in there.
-fn lock(crew: &Mutex<Crew>) -> MutexGuard<'_, Crew> {
-    crew.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(workers: &Mutex<Workers>) -> MutexGuard<'_, Workers> {
+    workers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

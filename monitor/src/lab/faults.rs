@@ -187,13 +187,13 @@ fn unknown(service: Service, words: &[&str]) -> String {
 
 /// How a service is to behave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mood {
+pub struct Behaviour {
     /// It waits so long before each answer.
     pub slow: Duration,
     pub fault: Option<Fault>,
 }
 
-impl Mood {
+impl Behaviour {
     /// `slow 3s, wrong-question`, or nothing if all is well.
     pub fn show(self, service: Service) -> String {
         let slow = (!self.slow.is_zero()).then(|| format!("slow {}", show_duration(self.slow)));
@@ -202,21 +202,21 @@ impl Mood {
     }
 }
 
-/// A service's mood, which the prompt sets and the service's threads read.
+/// A service's behaviour, which the prompt sets and the service's threads read.
 #[derive(Debug, Default)]
-pub struct Switch(Mutex<Mood>);
+pub struct Switch(Mutex<Behaviour>);
 
 impl Switch {
-    pub fn get(&self) -> Mood {
+    pub fn get(&self) -> Behaviour {
         *self.lock()
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut Mood)) {
+    pub fn change(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.lock());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mood> {
-        // A mood is never left half written.
+    fn lock(&self) -> MutexGuard<'_, Behaviour> {
+        // A behaviour is never left half written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,18 +43,18 @@ use std::time::SystemTime;
 use socklab::endpoint::cause;
 
 use commands::Command;
-use faults::{Mood, Switch};
+use faults::{Behaviour, Switch};
 use services::Service;
 use threads::Worker;
 
 /// One service: where it is, how it behaves, and its threads, if it is open.
-struct Post {
+struct Instance {
     address: SocketAddr,
     switch: Arc<Switch>,
     workers: Mutex<Vec<Worker>>,
 }
 
-impl Post {
+impl Instance {
     fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,7 +70,7 @@ impl Post {
 
 /// The services, running. They stop when this is dropped.
 pub struct Lab {
-    posts: Vec<Post>,
+    instances: Vec<Instance>,
     certificates: Arc<https::Certificates>,
     zone: Arc<zone::Zone>,
     began: SystemTime,
@@ -96,7 +96,7 @@ impl Lab {
         }
         let http_port = sockets[Service::Http.place()].address.port();
         let mut lab = Lab {
-            posts: Vec::new(),
+            instances: Vec::new(),
             certificates,
             zone: Arc::new(zone::Zone::lab(http_port)),
             began: SystemTime::now(),
@@ -105,13 +105,13 @@ impl Lab {
             let address = sockets.address;
             let switch = Arc::new(Switch::default());
             let workers = Mutex::new(lab.serve(service, sockets, &switch)?);
-            lab.posts.push(Post { address, switch, workers });
+            lab.instances.push(Instance { address, switch, workers });
         }
         Ok(lab)
     }
 
     pub fn address(&self, service: Service) -> SocketAddr {
-        self.posts[service.place()].address
+        self.instances[service.place()].address
     }
 
     /// The certificate of the lab's authority, for a client's `ca_file`.
@@ -120,11 +120,11 @@ impl Lab {
     }
 
     pub fn is_open(&self, service: Service) -> bool {
-        !self.posts[service.place()].workers().is_empty()
+        !self.instances[service.place()].workers().is_empty()
     }
 
-    pub fn mood(&self, service: Service) -> Mood {
-        self.posts[service.place()].switch.get()
+    pub fn behaviour(&self, service: Service) -> Behaviour {
+        self.instances[service.place()].switch.get()
     }
 
     /// Does what a command says. To stop a service that is stopped, or to
@@ -136,9 +136,9 @@ impl Lab {
         match command {
             Command::Stop(service) => self.stop(service),
             Command::Start(service) => return self.open(service),
-            Command::Slow(service, by) => self.change(service, |mood| mood.slow = by),
+            Command::Slow(service, by) => self.change(service, |behaviour| behaviour.slow = by),
             Command::Break(service, fault) => {
-                self.change(service, |mood| mood.fault = Some(fault));
+                self.change(service, |behaviour| behaviour.fault = Some(fault));
             }
             Command::Heal(Some(service)) => return self.heal(service),
             Command::Heal(None) => {
@@ -150,7 +150,7 @@ impl Lab {
 
     /// Closes a service's ports; returns when they are closed.
     pub fn stop(&self, service: Service) {
-        self.posts[service.place()].stop();
+        self.instances[service.place()].stop();
     }
 
     /// Opens a service's ports again, the same ones.
@@ -158,21 +158,22 @@ impl Lab {
     /// # Errors
     /// One line for a person: somebody else has the port now.
     pub fn open(&self, service: Service) -> Result<(), String> {
-        let post = &self.posts[service.place()];
-        let mut workers = post.workers();
+        let instance = &self.instances[service.place()];
+        let mut workers = instance.workers();
         if workers.is_empty() {
-            *workers = self.serve(service, Sockets::open(service, post.address)?, &post.switch)?;
+            *workers =
+                self.serve(service, Sockets::open(service, instance.address)?, &instance.switch)?;
         }
         Ok(())
     }
 
     fn heal(&self, service: Service) -> Result<(), String> {
-        self.change(service, |mood| *mood = Mood::default());
+        self.change(service, |behaviour| *behaviour = Behaviour::default());
         self.open(service)
     }
 
-    fn change(&self, service: Service, change: impl FnOnce(&mut Mood)) {
-        self.posts[service.place()].switch.change(change);
+    fn change(&self, service: Service, change: impl FnOnce(&mut Behaviour)) {
+        self.instances[service.place()].switch.change(change);
     }
 
     fn serve(
@@ -185,8 +186,8 @@ impl Lab {
         let mut workers = Vec::new();
         if let Some(socket) = udp {
             let (zone, began) = (Arc::clone(&self.zone), self.began);
-            let mood = Arc::clone(switch);
-            let fault = move || mood.get().fault;
+            let behaviour = Arc::clone(switch);
+            let fault = move || behaviour.get().fault;
             let answer = move |message: &[u8], client: SocketAddr| match service {
                 Service::Dns => dns::answer(&zone, message, dns::Over::Udp, fault()),
                 Service::Ntp => ntp::answer(message, SystemTime::now(), began, fault()),
@@ -215,8 +216,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for post in &self.posts {
-            post.workers().iter().for_each(Worker::tell);
+        for instance in &self.instances {
+            instance.workers().iter().for_each(Worker::tell);
         }
     }
 }

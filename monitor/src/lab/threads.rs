@@ -192,15 +192,15 @@ pub fn udp(
                     continue;
                 }
             };
-            let mood = switch.get();
-            if mood.fault == Some(Fault::NoReply) {
+            let behaviour = switch.get();
+            if behaviour.fault == Some(Fault::NoReply) {
                 continue;
             }
             let Some(reply) = answer(&buffer[..length], client) else { continue };
-            if mood.slow.is_zero() {
+            if behaviour.slow.is_zero() {
                 let _ = socket.send_to(&reply, client);
             } else if late.len() < MOST_LATE {
-                late.push((Instant::now() + mood.slow, reply, client));
+                late.push((Instant::now() + behaviour.slow, reply, client));
             }
         }
     })

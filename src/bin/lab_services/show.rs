@@ -85,20 +85,20 @@ impl Screen<'_> {
     /// How a service is: `open`, `stopped`, `open, slow 3s, wrong-question`.
     fn state(&self, service: Service) -> String {
         let open = if self.lab.is_open(service) { "open" } else { "stopped" };
-        match self.lab.mood(service).show(service) {
-            mood if mood.is_empty() => open.to_string(),
-            mood => format!("{open}, {mood}"),
+        match self.lab.behaviour(service).show(service) {
+            behaviour if behaviour.is_empty() => open.to_string(),
+            behaviour => format!("{open}, {behaviour}"),
         }
     }
 
     fn state_json(&self, service: Service) -> Map<String, Value> {
-        let mood = self.lab.mood(service);
+        let behaviour = self.lab.behaviour(service);
         let mut fields = Map::new();
         for (name, value) in [
             ("address", json!(self.lab.address(service).to_string())),
             ("open", json!(self.lab.is_open(service))),
-            ("slow_ms", json!(mood.slow.as_secs_f64() * 1e3)),
-            ("fault", json!(mood.fault.map(|fault| fault.show(service)))),
+            ("slow_ms", json!(behaviour.slow.as_secs_f64() * 1e3)),
+            ("fault", json!(behaviour.fault.map(|fault| fault.show(service)))),
         ] {
             fields.insert(name.to_string(), value);
         }
