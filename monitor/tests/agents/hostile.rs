@@ -80,7 +80,7 @@ fn start_agent(folder: &Path, manager: SocketAddr) -> Process {
 }
 
 /// The most memory that a process ever had, in KiB.
-fn memory(id: u32) -> u64 {
+pub fn memory(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

@@ -20,4 +20,5 @@ mod hostile;
 mod page;
 mod programs;
 mod soak;
+mod trouble;
 mod world;
