@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::cli::show_duration;
+use crate::endpoint::REFUSED;
 use crate::histogram;
 use crate::output::{self, Colour, Painter, printable};
 use crate::probes::Answer;
@@ -32,7 +33,8 @@ pub enum Event<'a> {
 /// An ICMP error for a person: `Destination Host Unreachable (ICMP type 3, code 1), soft`.
 /// Of a soft one the sender hopes that it passes (RFC 1122, section 4.2.3.9).
 pub fn icmp_error_text(problem: Problem) -> String {
-    let hint = if problem.is_port_unreachable() { ": no program listens there" } else { "" };
+    let hint =
+        if problem.is_port_unreachable() { format!(": {REFUSED}") } else { String::new() };
     let soft = if problem.is_hard() { "" } else { ", soft" };
     format!("{problem}{hint} (ICMP type {}, code {}){soft}", problem.kind, problem.code)
 }
@@ -450,7 +452,7 @@ mod tests {
             (
                 Event::IcmpError { seq: 7, problem: port, from: None },
                 "from 127.0.0.1:12000: seq=7 Destination Port Unreachable: \
-                 no program listens there (ICMP type 3, code 3)",
+                 no program listens there, or a firewall answers for it (ICMP type 3, code 3)",
                 json!({"event": "icmp_error", "seq": 7, "type": 3, "code": 3, "hard": true,
                        "meaning": "Destination Port Unreachable", "from": null}),
             ),
