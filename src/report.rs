@@ -33,8 +33,7 @@ pub enum Event<'a> {
 /// An ICMP error for a person: `Destination Host Unreachable (ICMP type 3, code 1), soft`.
 /// Of a soft one the sender hopes that it passes (RFC 1122, section 4.2.3.9).
 pub fn icmp_error_text(problem: Problem) -> String {
-    let hint =
-        if problem.is_port_unreachable() { format!(": {REFUSED}") } else { String::new() };
+    let hint = if problem.is_port_unreachable() { format!(": {REFUSED}") } else { String::new() };
     let soft = if problem.is_hard() { "" } else { ", soft" };
     format!("{problem}{hint} (ICMP type {}, code {}){soft}", problem.kind, problem.code)
 }

@@ -1,0 +1,239 @@
+//! EVENTS.md says what the programs print with `--json`: no event and no field more, and none less.
+//!
+//! Each section of the page has scripts here that bring about all its events,
+//! in a network of their own. A program whose section has none is not tried, so
+//! that a new section needs an entry in [`scripts`].
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{alone, json_lines, with_a_name_of_two_addresses};
+use serde_json::Value;
+
+/// The fields of an event by name, and whether they may be missing.
+type Fields = BTreeMap<String, bool>;
+/// The events of each program.
+type Page = BTreeMap<String, BTreeMap<String, Fields>>;
+
+/// Reads the page: a section for each program, a row for each event and field.
+fn page() -> Page {
+    let mut page = Page::new();
+    let (mut program, mut event) = (String::new(), String::new());
+    for line in include_str!("../EVENTS.md").lines() {
+        let mut named = line.split('`').skip(1).step_by(2).map(str::to_string);
+        if let Some(heading) = line.strip_prefix("## ") {
+            program = heading.to_string();
+            page.entry(program.clone()).or_default();
+        } else if line.starts_with("As `") {
+            let other = page[&named.next().unwrap()].clone();
+            let events = page.get_mut(&program).unwrap();
+            events.extend(named.map(|name| (name.clone(), other[&name].clone())));
+        } else if line.starts_with("| **`") && !program.is_empty() {
+            event = named.next().unwrap();
+            page.get_mut(&program).unwrap().insert(event.clone(), Fields::new());
+        } else if line.starts_with("| `") && !program.is_empty() {
+            let optional = line.starts_with(&format!("| `{}`?", named.next().unwrap()));
+            let name = line.split('`').nth(1).unwrap().to_string();
+            page.get_mut(&program).unwrap().get_mut(&event).unwrap().insert(name, optional);
+        }
+    }
+    page
+}
+
+/// The fields of an object, those of objects within it as `list[].field`.
+fn fields(value: &Value, before: &str, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let dot = if before.is_empty() { "" } else { "." };
+                fields(value, &format!("{before}{dot}{name}"), names);
+            }
+        }
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            list.iter().for_each(|value| fields(value, &format!("{before}[]"), names));
+        }
+        _ => drop(names.insert(before.to_string())),
+    }
+}
+
+/// Compares what a program has printed with its section.
+fn compare(program: &str, section: &BTreeMap<String, Fields>, printed: &[Value]) {
+    let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for event in printed {
+        let name = event["event"].as_str().unwrap();
+        let known = section.get(name).unwrap_or_else(|| {
+            panic!("EVENTS.md has no event {name} of {program}: {event}");
+        });
+        let first: Vec<&String> = event.as_object().unwrap().keys().take(2).collect();
+        assert_eq!(first, ["event", "at_ns"], "{program}: {event}");
+        let mut found = BTreeSet::new();
+        fields(event, "", &mut found);
+        found.retain(|field| field != "event" && field != "at_ns");
+        for (field, optional) in known {
+            // A list without entries says nothing of their fields.
+            let list = field.split("[]").next().unwrap();
+            let is_empty = event[list].as_array().is_some_and(Vec::is_empty);
+            let there = found.contains(field) || *optional || is_empty;
+            assert!(there, "{program}: {name} lacks {field}: {event}");
+        }
+        for field in &found {
+            // An empty list stands for itself, whatever it would be a list of.
+            let is_list = || known.keys().any(|known| known.starts_with(&format!("{field}[]")));
+            let listed = known.contains_key(field) || is_list();
+            assert!(listed, "{program}: EVENTS.md lacks {field}: {event}");
+        }
+        seen.entry(name).or_default().extend(found);
+    }
+    for (event, known) in section {
+        let found = seen.get(event.as_str());
+        let found = found.unwrap_or_else(|| panic!("{program}: {event} was never printed"));
+        let missing: Vec<&String> = known.keys().filter(|field| !found.contains(*field)).collect();
+        assert!(missing.is_empty(), "{program}: {event} never had {missing:?}");
+    }
+}
+
+/// Runs a server in the background while `client` runs, and prints what the
+/// one that is of interest has printed.
+fn pair(server: &str, client: &str, show_server: bool) -> String {
+    let (of_server, of_client) =
+        if show_server { ("cat $told", " >/dev/null") } else { ("true", "") };
+    format!(
+        "told=$(mktemp) && {{ {server} --json >$told & server=$!; \
+         until grep -q start $told; do sleep 0.01; done; {{ {client}; }}{of_client}; \
+         kill -INT $server; wait $server; {of_server}; rm $told; }}"
+    )
+}
+
+/// A datagram sent by hand, from any address to a port of 127.0.0.1.
+fn forged(from: &str, port: u16, to: u16, text: &str) -> String {
+    format!(
+        "python3 -c \"import socket, struct; \
+         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW); \
+         data = b'{text}'; udp = struct.pack('!4H', {port}, {to}, 8 + len(data), 0) + data; \
+         ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0) \
+         + socket.inet_aton('{from}') + socket.inet_aton('127.0.0.1'); \
+         raw.sendto(ip + udp, ('127.0.0.1', 0))\""
+    )
+}
+
+/// A server in Python that answers each datagram with these, one after the other;
+/// `{}` is the datagram with its letters upper-cased.
+fn answering(port: u16, answers: &[&str], client: &str) -> String {
+    let answers: Vec<String> = answers.iter().map(|answer| format!("b'{answer}'")).collect();
+    format!(
+        "{{ python3 -c \"import socket\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', {port}))\n\
+         while True:\n \
+         data, client = s.recvfrom(9999)\n \
+         for answer in [{}]: s.sendto(answer.replace(b'{{}}', data.upper()), client)\" & \
+         python=$!; until [ \"$(ss -Hul sport = :{port})\" ]; do sleep 0.01; done; {client}; \
+         kill $python; }}",
+        answers.join(", ")
+    )
+}
+
+/// The client's way disappears while it runs, and then its server does.
+fn way_lost(client: &str, port: u16) -> String {
+    format!(
+        "told=$(mktemp) && {{ ip route add 192.0.2.0/24 dev lo; \
+         {client} 192.0.2.7:{port} -n 0 -W 50ms --json >$told & client=$!; \
+         until grep -q timeout $told; do sleep 0.01; done; \
+         ip route replace prohibit 192.0.2.0/24; \
+         until grep -q not_sent $told; do sleep 0.01; done; \
+         kill -INT $client; wait $client; cat $told; rm $told; \
+         ip route del prohibit 192.0.2.0/24; }}"
+    )
+}
+
+/// A server holds its reply back while the way to the client disappears.
+fn reply_lost(server: &str, port: u16, text: &str) -> String {
+    let client = format!(
+        "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lo.rp_filter=0; \
+         ip route add 192.0.2.0/24 dev lo; {}; \
+         until grep -qE 'request|beat' $told; do sleep 0.01; done; \
+         ip route replace prohibit 192.0.2.0/24; \
+         until grep -q not_sent $told; do sleep 0.01; done; ip route del prohibit 192.0.2.0/24",
+        forged("192.0.2.9", 7, port, text)
+    );
+    pair(&format!("{server} --bind 0.0.0.0:{port} --loss 0 --delay 300ms"), &client, true)
+}
+
+/// The scripts that bring about all events of a section.
+fn scripts(section: &str) -> Vec<String> {
+    let ping = "udp_ping_client --json";
+    let damage = "--drop 2 --duplicate 50% --corrupt 50% --seed 1";
+    let refusing = with_a_name_of_two_addresses;
+    match section {
+        "udp_ping_client" => vec![
+            pair(&format!("udp_ping_server {damage}"), &format!("{ping} -W 300ms"), false),
+            pair(
+                "udp_ping_server --loss 0 --delay 300ms",
+                &format!("{ping} -W 200ms -n 3 --explain"),
+                false,
+            ),
+            refusing(&format!("{ping} twice.test -n 1; true")),
+            format!("{ping} -n 1 --flip-bit 70 -W 100ms"),
+            way_lost("udp_ping_client", 7),
+            answering(7, &["hello", "PING 99 {}", "{}"], &format!("{ping} 7 -n 1")),
+        ],
+        "udp_ping_server" => vec![
+            pair(
+                &format!("udp_ping_server {damage} --reject-rate 30%"),
+                &format!("{}; {ping} -W 300ms", forged("127.0.0.1", 12000, 12000, "x")),
+                true,
+            ),
+            reply_lost("udp_ping_server", 12000, "x"),
+        ],
+        "udp_heartbeat client" => {
+            let client = "udp_heartbeat client --json";
+            vec![
+                pair(
+                    "udp_heartbeat server --drop 2 --duplicate 50% --seed 1",
+                    &format!("{client} -n 10 -W 300ms"),
+                    false,
+                ),
+                pair(
+                    "udp_heartbeat server --loss 0 --delay 300ms",
+                    &format!("{client} -W 200ms -n 3 --misses 1 --retry"),
+                    false,
+                ),
+                refusing(&format!("{client} twice.test -n 1; true")),
+                way_lost("udp_heartbeat client --retry", 7),
+                answering(7, &["hello", "99 0.5"], &format!("{client} 7 -n 1 -W 300ms")),
+            ]
+        }
+        "udp_heartbeat server" => vec![
+            pair(
+                "udp_heartbeat server --drop 2 --silence 200ms",
+                "udp_heartbeat client -n 3 -W 300ms; sleep 0.6; \
+                 for text in hello \"1 $(date +%s)\" \"2 $(date +%s)\"; do \
+                 echo $text; sleep 0.6; done \
+                 | python3 -c \"import socket, sys\ns = socket.socket(socket.AF_INET, \
+                 socket.SOCK_DGRAM)\nfor line in sys.stdin:\n \
+                 s.sendto(line.encode(), ('127.0.0.1', 12002))\"",
+                true,
+            ),
+            reply_lost("udp_heartbeat server", 12002, "1 $(date +%s)"),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn events_md_lists_what_the_programs_print_and_nothing_else() {
+    for (program, section) in page() {
+        let mut printed = Vec::new();
+        for script in scripts(&program) {
+            let test = "events_md_lists_what_the_programs_print_and_nothing_else";
+            let tools = ["mount", "python3", "ss", "sysctl"];
+            let Some(text) = alone(test, &tools, &format!("{script}; true")) else { return };
+            let events = json_lines(&text);
+            assert!(!events.is_empty(), "{program}: nothing from {script}");
+            printed.extend(events);
+        }
+        if !printed.is_empty() {
+            compare(&program, &section, &printed);
+        }
+    }
+}
