@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
-use ureq::Error;
 use ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, LOCATION, TRANSFER_ENCODING,
 };
-use ureq::http::{HeaderName, Method, Request, StatusCode};
+use ureq::http::{Method, Request, Response, StatusCode};
+use ureq::{Body, Error};
 
 use crate::check::pattern::Pattern;
 use crate::outcome::{Deadline, Outcome};
@@ -94,8 +94,7 @@ impl Http {
         }
     }
 
-    /// One request. Where it goes to another origin than the first one did,
-    /// nobody there is told what was meant for the first.
+    /// One request, and what came of it.
     fn request(
         &self,
         target: &Target,
@@ -104,20 +103,7 @@ impl Http {
         trust: &Trust,
         deadline: &Deadline,
     ) -> (Hop, Result<Answer, Outcome>) {
-        let mut request = Request::builder().method(method.clone()).uri(target.secret());
-        let given = |wanted: HeaderName| self.headers.iter().any(|(name, _)| *name == wanted);
-        for (name, value) in &self.headers {
-            let private = [AUTHORIZATION, COOKIE, HOST].contains(name);
-            if same_origin || !private {
-                request = request.header(name, value);
-            }
-        }
-        // These are expected to have a body: RFC 9110, section 8.6.
-        let may_have_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
-        if may_have_body && !given(CONTENT_LENGTH) && !given(TRANSFER_ENCODING) {
-            request = request.header(CONTENT_LENGTH, 0);
-        }
-        let request = match request.body(()) {
+        let request = match self.head(target, &method, same_origin) {
             Ok(request) => request,
             Err(why) => {
                 let outcome = Outcome::unverified(format!("not asked: no such request: {why}"));
@@ -125,36 +111,66 @@ impl Http {
             }
         };
         let (hop, response) = connect::run(request, target, trust, deadline);
-        let answer = response.and_then(|mut response| {
-            let status = response.status();
-            let head_came = Instant::now();
-            let location = response.headers().get_all(LOCATION).iter().next_back();
-            let location = location.map(|value| value.as_bytes().to_vec());
-            let mut answer = Answer {
-                status: status.as_u16(),
-                location,
-                body: Vec::new(),
-                broke_off: None,
-                transfer: Duration::ZERO,
-                method,
-                target: target.clone(),
-            };
-            if status == StatusCode::SWITCHING_PROTOCOLS
-                || self.follow_redirects && answer.leads_to().is_some()
-            {
-                return Ok(answer);
+        let answer = match (response, &hop.failure) {
+            (Ok(response), _) => Ok(self.answer(response, method, target, deadline)),
+            (Err(_), Some(failure)) => Err(failure.clone()),
+            (Err(why), None) => Err(no_answer(&why, &hop, deadline)),
+        };
+        (hop, answer)
+    }
+
+    /// The request's head. Where it goes to another origin than the first one
+    /// did, nobody there is told what was meant for the first.
+    fn head(
+        &self,
+        target: &Target,
+        method: &Method,
+        same_origin: bool,
+    ) -> Result<Request<()>, ureq::http::Error> {
+        let mut request = Request::builder().method(method.clone()).uri(target.secret());
+        for (name, value) in &self.headers {
+            let private = [AUTHORIZATION, COOKIE, HOST].contains(name);
+            if same_origin || !private {
+                request = request.header(name, value);
             }
+        }
+        // These are expected to have a body: RFC 9110, section 8.6.
+        let could_have_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        let length_given =
+            self.headers.iter().any(|(name, _)| [CONTENT_LENGTH, TRANSFER_ENCODING].contains(name));
+        if could_have_body && !length_given {
+            request = request.header(CONTENT_LENGTH, 0);
+        }
+        request.body(())
+    }
+
+    fn answer(
+        &self,
+        mut response: Response<Body>,
+        method: Method,
+        target: &Target,
+        deadline: &Deadline,
+    ) -> Answer {
+        let head_came = Instant::now();
+        let location = response.headers().get_all(LOCATION).iter().next_back();
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            location: location.map(|value| value.as_bytes().to_vec()),
+            body: Vec::new(),
+            broke_off: None,
+            transfer: Duration::ZERO,
+            method,
+            target: target.clone(),
+        };
+        // Then nobody looks at the body; and behind a 101 there is none.
+        let leads_on = self.follow_redirects && answer.leads_to().is_some();
+        if !leads_on && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let (body, read) = self.read_body(response.body_mut().as_reader());
             answer.body = body;
             answer.broke_off = read.err().map(|why| broken_off(&why, deadline));
             answer.transfer = head_came.elapsed();
-            Ok(answer)
-        });
-        let answer = answer.map_err(|why| match &hop.failure {
-            Some(outcome) => outcome.clone(),
-            None => no_answer(&why, &hop, deadline),
-        });
-        (hop, answer)
+        }
+        answer
     }
 
     /// The body's beginning, and how the reading ended. It is read on only as
