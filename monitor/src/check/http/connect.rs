@@ -69,8 +69,6 @@ pub fn run(
         .max_redirects(0)
         .max_redirects_will_error(false)
         .max_idle_connections(0)
-        .max_response_header_size(head::LONGEST)
-        .input_buffer_size(2 * head::LONGEST)
         .proxy(None)
         .user_agent(concat!("socklab-monitor/", env!("CARGO_PKG_VERSION")))
         .build();
@@ -259,6 +257,10 @@ impl Transport for Connection {
             }
         }
         let input = self.buffers.input_append_buf();
+        if input.is_empty() {
+            // What ureq needs of the head alone has filled its buffer.
+            return Err(Error::LargeResponseHeader(head::LONGEST, head::LONGEST));
+        }
         let amount = if self.ahead.is_empty() {
             self.stream.read(input).map_err(|why| with_reason(why, timeout))?
         } else {

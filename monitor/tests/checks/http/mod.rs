@@ -104,9 +104,11 @@ fn a_head_is_taken_as_curl_takes_it() {
     let early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_string();
     let server = says(vec![early + &page("200 OK", "", "welcome")]);
     assert_says(&check(&format!("http {}", server.address)), Verdict::Up, "status 200");
-    let endless = format!("X-Long: {}\r\n", "a".repeat(400_000));
-    let server = says(vec![page("200 OK", &endless, "")]);
-    assert_says(&check(&format!("http {}", server.address)), Verdict::Down, "too large");
+    for (header, length) in [("X-Long", 400_000), ("Location", 200_000), ("Location", 100_000)] {
+        let endless = format!("{header}: {}\r\n", "a".repeat(length));
+        let server = says(vec![page("302 Found", &endless, "")]);
+        assert_says(&check(&format!("http {}", server.address)), Verdict::Down, "too large");
+    }
 }
 
 #[test]
