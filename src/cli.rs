@@ -4,7 +4,9 @@ use std::fmt;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -245,24 +247,40 @@ impl fmt::Display for Rate {
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// A program that has not ended this long after Ctrl-C is stuck: it writes to
+/// somebody who does not read.
+const STUCK: Duration = Duration::from_secs(2);
+
 /// From here on Ctrl-C and SIGTERM no longer end the process: they make
 /// [`stopping`] true, and every blocked system call of the main thread that
-/// has a timeout returns `Interrupted`.
+/// has a timeout returns `Interrupted`. Where that did not help, a second signal
+/// ends it all the same, with status 2.
 pub fn stop_on_ctrl_c() -> Result<(), String> {
-    ctrlc::set_handler(|| STOP.store(true, Ordering::SeqCst))
-        .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
+    let mut first = None;
+    ctrlc::set_handler(move || {
+        STOP.store(true, Ordering::SeqCst);
+        if first.get_or_insert_with(Instant::now).elapsed() > STUCK {
+            std::process::exit(2)
+        }
+    })
+    .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
 }
 
 /// From here on Ctrl-C and SIGTERM call `last_words`, and then end the process
 /// with status 0, whatever its other threads do or wait for. For a server whose
 /// threads block for as long as nobody comes; the kernel closes its sockets.
+/// Where nobody listens to the last words, it ends without them, with status 2.
 pub fn end_on_ctrl_c(last_words: impl FnOnce() + Send + 'static) -> Result<(), String> {
     let mut last_words = Some(last_words);
     ctrlc::set_handler(move || {
-        if let Some(last_words) = last_words.take() {
+        let Some(last_words) = last_words.take() else { return };
+        let (said, listener) = mpsc::channel();
+        thread::spawn(move || {
             last_words();
-            std::process::exit(0)
-        }
+            said.send(())
+        });
+        let heard = listener.recv_timeout(STUCK).is_ok();
+        std::process::exit(if heard { 0 } else { 2 })
     })
     .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
 }

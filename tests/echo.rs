@@ -727,6 +727,46 @@ fn ctrl_c_ends_the_client_whatever_flows() {
 }
 
 #[test]
+fn ctrl_c_ends_even_those_whose_output_nobody_reads() {
+    // The server tells a line a datagram; its pipe is soon full, and its writes block.
+    let mut server = Command::new(program(SERVER))
+        .args(["--bind", "127.0.0.1:0", "--udp"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::with_capacity(100, server.stdout.take().unwrap());
+    let mut first = String::new();
+    output.read_line(&mut first).unwrap();
+    let address: SocketAddr = first.split([' ', ',']).find_map(|word| word.parse().ok()).unwrap();
+    let client = socket();
+    client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    loop {
+        client.send_to(b"hello", address).unwrap();
+        if client.recv(&mut [0; 9]).is_err() {
+            break;
+        }
+    }
+    let pid = |child: &Child| nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid(&server), Signal::SIGINT).unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(2));
+
+    // The client in a pipe: it may be pressed for again.
+    let server = Server::start(SERVER, &["-q"]);
+    let mut client = Command::new(program(CLIENT))
+        .args([&server.at(), "--tcp"])
+        .stdin(std::fs::File::open("/dev/zero").unwrap())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let patience = Instant::now() + DEADLINE;
+    while client.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < patience, "the client does not end");
+        nix::sys::signal::kill(pid(&client), Signal::SIGINT).unwrap();
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
 fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
     let at = serve_one(|stream| drip(stream, Duration::from_millis(20)));
     let message = "x".repeat(1000);
@@ -925,4 +965,32 @@ fn the_textbooks_programs_are_served_and_serve() {
         let events = run(CLIENT, &args).events();
         assert_eq!(named(&events, "summary")[0]["received"], 10);
     }
+}
+
+#[test]
+fn a_name_whose_first_address_refuses_is_asked_at_the_next_one() {
+    let script = common::with_a_name_of_two_addresses(
+        "echo_server >$0.told & server=$!; \
+         until grep -q listening $0.told; do sleep 0.01; done; \
+         for protocol in \"\" --tcp; do \
+         echo_client twice.test -W 60s --message hello -n 2 --json $protocol; \
+         { echo one; echo two; } | echo_client twice.test -W 60s -q $protocol; done; \
+         kill -INT $server; true",
+    );
+    let test = "a_name_whose_first_address_refuses_is_asked_at_the_next_one";
+    let Some(text) = common::alone(test, &["mount"], &script) else { return };
+    let (json, piped): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with('{'));
+    // Not a byte in the pipe but the answers.
+    assert_eq!(piped, ["one", "two", "one", "two"], "{text}");
+    let events: Vec<serde_json::Value> =
+        json.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(seqs(&events, "reply"), [1, 2, 1, 2], "{text}");
+    for next in named(&events, "next_address") {
+        assert_eq!(
+            (&next["asked"], &next["next"]),
+            (&"[::1]:10100".into(), &"127.0.0.1:10100".into())
+        );
+    }
+    assert_eq!(named(&events, "next_address").len(), 2);
 }

@@ -884,3 +884,42 @@ fn a_segment_that_was_dropped_is_sent_again_and_counted() {
     assert_eq!(summary["lost"], 0, "TCP hides the loss, and shows delay");
     assert_eq!(summary["retransmits"], resent[1]);
 }
+
+#[test]
+fn a_name_whose_first_address_refuses_is_pinged_at_the_next_one() {
+    let script = common::with_a_name_of_two_addresses(
+        "tcp_ping server --loss 0 >$0.told & server=$!; \
+         until grep -q listening $0.told; do sleep 0.01; done; \
+         tcp_ping client twice.test -n 2 -W 60s --json; tcp_ping client -6 twice.test -n 1 --json; \
+         kill -INT $server; wait $server; tcp_ping client twice.test -n 2 --json; true",
+    );
+    let test = "tcp: a_name_whose_first_address_refuses_is_pinged_at_the_next_one";
+    let Some(text) = common::alone(test, &["mount"], &script) else { return };
+    let events: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let runs: Vec<&[Value]> = events.split_inclusive(|event| event["event"] == "summary").collect();
+    let [served, only_six, gone] = runs[..] else { panic!("{text}") };
+    let next = named(served, "next_address")[0];
+    assert_eq!((&next["asked"], &next["next"]), (&"[::1]:12001".into(), &"127.0.0.1:12001".into()));
+    assert_eq!(seqs(served, "reply"), [1, 2]);
+    // Where no further address is left, the last one has the errors.
+    assert_eq!(seqs(only_six, "refused"), [1]);
+    assert_eq!(seqs(gone, "refused"), [1, 2]);
+    assert_eq!(named(gone, "next_address").len(), 1);
+}
+
+#[test]
+fn every_event_of_a_ping_has_both_times_and_the_retransmits() {
+    let test = "tcp: every_event_of_a_ping_has_both_times_and_the_retransmits";
+    let script = "iptables -A INPUT -p tcp --dport 12001 -j REJECT \
+         --reject-with icmp-host-prohibited || exit 1; \
+         tcp_ping client -n 1 -W 60s --json; true";
+    let Some(text) = common::alone(test, &["iptables"], script) else { return };
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let error = named(&events, "icmp_error")[0];
+    assert_eq!((&error["type"], &error["code"]), (&3.into(), &10.into()), "{error}");
+    assert_eq!((&error["stage"], &error["from"]), (&"connect".into(), &"127.0.0.1".into()));
+    for field in ["connect_ms", "request_ms", "retransmits", "rtt_ms", "local"] {
+        assert!(error.get(field).is_some_and(Value::is_null), "{field} of {error}");
+    }
+}
