@@ -81,6 +81,17 @@ fn a_new_token_is_made_and_one_that_was_thought_up_gets_a_warning() {
 }
 
 #[test]
+fn an_agent_that_was_never_let_in_does_not_speak_of_confirmed_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = Process::start("monitor_agent", folder.path(), &["--manager", "127.0.0.1:9"]);
+    agent.line_with("no manager: ").unwrap();
+    let (status, lines) = agent.terminate();
+    assert_eq!(status, 0);
+    let last = "no manager let it in, and there are no results";
+    assert!(lines.iter().any(|line| line == last), "{lines:?}");
+}
+
+#[test]
 fn two_programs_do_not_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

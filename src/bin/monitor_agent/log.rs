@@ -90,9 +90,10 @@ impl Log {
     }
 
     /// How many results are unconfirmed, and whether they are on disk; `state`
-    /// if they were to be.
-    pub fn end(&self, kept: usize, on_disk: bool, state: bool) {
+    /// if they were to be; `admitted` if a manager ever let the agent in.
+    pub fn end(&self, kept: usize, on_disk: bool, state: bool, admitted: bool) {
         let text = match (kept, on_disk) {
+            (0, _) if !admitted => "no manager let it in, and there are no results".to_string(),
             (0, _) => "all results are confirmed".to_string(),
             (kept, true) => format!("{kept} results unconfirmed, kept for the next start"),
             (kept, false) if state => {

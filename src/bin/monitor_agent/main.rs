@@ -17,6 +17,7 @@ mod log;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -141,9 +142,13 @@ fn run(args: &Args) -> Result<Exit, String> {
         storage: Arc::clone(&storage),
     };
     let (hopeless, end) = mpsc::channel();
-    let teller = log.clone();
+    let admitted = Arc::new(AtomicBool::new(false));
+    let (teller, once_admitted) = (log.clone(), Arc::clone(&admitted));
     let tell = move |change: Change| {
         teller.changed(&change);
+        if matches!(change, Change::Connected { .. }) {
+            once_admitted.store(true, Ordering::Relaxed);
+        }
         if let Change::Hopeless { reason } = change {
             let _ = hopeless.send(reason);
         }
@@ -154,7 +159,8 @@ fn run(args: &Args) -> Result<Exit, String> {
     // Held from here on: what is counted and written now is what is kept.
     let mut storage = lock(&storage);
     storage.mend();
-    log.end(storage.spool().results(), storage.spool_is_on_disk(), args.state.is_some());
+    let (kept, on_disk) = (storage.spool().results(), storage.spool_is_on_disk());
+    log.end(kept, on_disk, args.state.is_some(), admitted.load(Ordering::Relaxed));
     log.printer.flush();
     hopeless.map_or(Ok(Exit::Ok), Err)
 }
