@@ -1,6 +1,6 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo test check bench soak bless fuzz lab-%
+.PHONY: help demo test check bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
@@ -10,6 +10,7 @@ help:
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
 	@echo 'make soak     generated runs, a thousand services a second, manager and agents under faults; half an hour'
 	@echo 'make bench    speed, beside minimal programs in C'
+	@echo 'make mutants  small changes of the code, each to be noticed by a test; see CONTRIBUTING.md'
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
 demo:
@@ -42,6 +43,9 @@ soak:
 	cargo bench --quiet --package monitor --bench soak
 	SOAK_SECONDS=300 SOAK_AGENTS=50 SOAK_KILLS=1000 SOAK_CROWD=500 SOAK_CROWD_SECONDS=60 \
 		cargo test --quiet --package monitor --test agents -- --nocapture --test-threads 1
+
+mutants:
+	@scripts/mutants
 
 # Without a sanitizer it needs no nightly toolchain, and safe Rust needs none.
 fuzz:

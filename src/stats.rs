@@ -207,6 +207,47 @@ mod tests {
     }
 
     #[test]
+    fn counts_tell_what_is_lost_of_what_is_decided() {
+        let counts = Counts {
+            sent: 20,
+            received: 5,
+            late: 1,
+            lost: 3,
+            corrupt: 1,
+            errors: 2,
+            ..Counts::default()
+        };
+        assert_eq!(counts.waiting(), 8);
+        // 3 lost and 2 errors of 5 + 1 + 3 + 1 + 2.
+        assert_eq!(counts.loss_fraction(), (5, 12));
+        assert_eq!(counts.loss(), Some(5.0 / 12.0));
+        assert_eq!(counts.loss_interval(), wilson(5, 12));
+        let nothing_yet = Counts { sent: 2, ..Counts::default() };
+        assert_eq!((nothing_yet.loss(), nothing_yet.loss_interval()), (None, None));
+    }
+
+    #[test]
+    fn any_datagram_of_the_server_is_a_sign_of_life() {
+        let counts = |received, late, corrupt, foreign| Counts {
+            sent: 9,
+            lost: 2,
+            errors: 1,
+            duplicates: 1,
+            received,
+            late,
+            corrupt,
+            foreign,
+        };
+        assert!(!counts(0, 0, 0, 0).any_sign_of_life());
+        for signs in
+            [counts(1, 0, 0, 0), counts(0, 1, 0, 0), counts(0, 0, 1, 0), counts(0, 0, 0, 1)]
+        {
+            assert!(signs.any_sign_of_life());
+        }
+        assert!(counts(1, 1, 0, 0).any_sign_of_life() && counts(1, 0, 1, 1).any_sign_of_life());
+    }
+
+    #[test]
     fn wilsons_interval_agrees_with_published_values() {
         assert_eq!(interval(3, 10), (10.8, 60.3));
         assert_eq!(interval(30, 100), (21.9, 39.6));
