@@ -134,10 +134,10 @@ fn answering(port: u16, answers: &[&str], client: &str) -> String {
 }
 
 /// The client's way disappears while it runs, and then its server does.
-fn way_lost(client: &str, port: u16) -> String {
+fn way_lost(client: &str, host: &str) -> String {
     format!(
         "told=$(mktemp) && {{ ip route add 192.0.2.0/24 dev lo; \
-         {client} 192.0.2.7:{port} -n 0 -W 50ms --json >$told & client=$!; \
+         {client} {host} -n 0 -W 50ms --json >$told & client=$!; \
          until grep -q timeout $told; do sleep 0.01; done; \
          ip route replace prohibit 192.0.2.0/24; \
          until grep -q not_sent $told; do sleep 0.01; done; \
@@ -159,6 +159,17 @@ fn reply_lost(server: &str, port: u16, text: &str) -> String {
     pair(&format!("{server} --bind 0.0.0.0:{port} --loss 0 --delay 300ms"), &client, true)
 }
 
+/// Runs `client` against a host that answers each of its pings as these words say.
+fn odd_host(words: &str, client: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/odd_host.py");
+    format!(
+        "told=$(mktemp) && {{ sysctl -qw net.ipv4.icmp_echo_ignore_all=1; \
+         python3 {script} {words} >$told & python=$!; \
+         until grep -q ready $told; do sleep 0.01; done; {client}; \
+         kill $python; rm $told; sysctl -qw net.ipv4.icmp_echo_ignore_all=0; }}"
+    )
+}
+
 /// The scripts that bring about all events of a section.
 fn scripts(section: &str) -> Vec<String> {
     let ping = "udp_ping_client --json";
@@ -174,7 +185,7 @@ fn scripts(section: &str) -> Vec<String> {
             ),
             refusing(&format!("{ping} twice.test -n 1; true")),
             format!("{ping} -n 1 --flip-bit 70 -W 100ms"),
-            way_lost("udp_ping_client", 7),
+            way_lost("udp_ping_client", "192.0.2.7:7"),
             answering(7, &["hello", "PING 99 {}", "{}"], &format!("{ping} 7 -n 1")),
         ],
         "udp_ping_server" => vec![
@@ -199,7 +210,7 @@ fn scripts(section: &str) -> Vec<String> {
                     false,
                 ),
                 refusing(&format!("{client} twice.test -n 1; true")),
-                way_lost("udp_heartbeat client --retry", 7),
+                way_lost("udp_heartbeat client --retry", "192.0.2.7:7"),
                 answering(7, &["hello", "99 0.5"], &format!("{client} 7 -n 1 -W 300ms")),
             ]
         }
@@ -216,6 +227,19 @@ fn scripts(section: &str) -> Vec<String> {
             ),
             reply_lost("udp_heartbeat server", 12002, "1 $(date +%s)"),
         ],
+        "icmp_ping" => vec![
+            odd_host(
+                "twice late spoilt error redirect foreign",
+                "icmp_ping --json 127.0.0.1 -n 6 -i 500ms -W 200ms",
+            ),
+            "icmp_ping --json 127.0.0.1 -n 1 --explain".to_string(),
+            "icmp_ping --json 127.0.0.1 -n 1 --flip-bit 70 -W 100ms".to_string(),
+            way_lost("icmp_ping", "192.0.2.7"),
+        ],
+        "icmp_trace" => vec![odd_host(
+            "twice late error error-twice late-error reply",
+            "icmp_trace --json --numeric 127.0.0.1 -n 6 -m 1 -i 500ms -W 200ms",
+        )],
         _ => Vec::new(),
     }
 }
