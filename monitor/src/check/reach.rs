@@ -65,7 +65,7 @@ pub fn first_answer<T>(
         last.or(lack).unwrap_or_else(|| Outcome::unverified("no time was left to ask"));
     if !refused.is_empty() {
         let before: Vec<String> = refused.iter().map(|(ip, _)| ip.to_string()).collect();
-        outcome.reason += &format!("; no better from {}", before.join(" and "));
+        outcome.reason += &format!("; nothing from {} either", before.join(" and "));
     }
     Err(outcome)
 }
@@ -171,6 +171,6 @@ mod tests {
         let outcome = outcome.unwrap_err();
         assert_eq!(outcome.verdict, Verdict::Down);
         assert!(outcome.reason.contains("192.0.2.2"), "{outcome:?}");
-        assert!(outcome.reason.ends_with("no better from 192.0.2.1"), "{outcome:?}");
+        assert!(outcome.reason.ends_with("nothing from 192.0.2.1 either"), "{outcome:?}");
     }
 }

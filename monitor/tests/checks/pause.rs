@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use crate::common::program;
 use crate::{PATIENT, Server, head_of};
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How far server and test have come.
 #[derive(Clone, Default)]
@@ -49,7 +49,7 @@ impl Stage {
 fn check_with_a_pause(check: &str, stage: &Stage) -> String {
     let began = Instant::now();
     let child = Command::new(program("monitor"))
-        .args(["check", "-W", "5s"])
+        .args(["check", "-W", "8s"])
         .args(check.split(' '))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
