@@ -1,17 +1,15 @@
-//! What every command line shares: one-line errors, durations, rates, exit statuses, Ctrl-C.
+//! What every command line shares: one-line errors, durations, rates, exit statuses.
 
 use std::fmt;
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::output;
+pub use crate::signals::{end_on_ctrl_c, stop_on_ctrl_c, stopping};
 use crate::stats::Counts;
 
 /// The exit statuses that every program shares, `ping`'s own.
@@ -243,51 +241,6 @@ impl fmt::Display for Rate {
         let short = text.trim_end_matches('0').trim_end_matches('.');
         write!(f, "{short}%")
     }
-}
-
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// A program that has not ended this long after Ctrl-C is stuck: it writes to
-/// somebody who does not read.
-const STUCK: Duration = Duration::from_secs(2);
-
-/// From here on Ctrl-C and SIGTERM no longer end the process: they make
-/// [`stopping`] true, and every blocked system call of the main thread that
-/// has a timeout returns `Interrupted`. Where that did not help, a second signal
-/// ends it all the same, with status 2.
-pub fn stop_on_ctrl_c() -> Result<(), String> {
-    let mut first = None;
-    ctrlc::set_handler(move || {
-        STOP.store(true, Ordering::SeqCst);
-        if first.get_or_insert_with(Instant::now).elapsed() > STUCK {
-            std::process::exit(2)
-        }
-    })
-    .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
-}
-
-/// From here on Ctrl-C and SIGTERM call `last_words`, and then end the process
-/// with status 0, whatever its other threads do or wait for. For a server whose
-/// threads block for as long as nobody comes; the kernel closes its sockets.
-/// Where nobody listens to the last words, it ends without them, with status 2.
-pub fn end_on_ctrl_c(last_words: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let mut last_words = Some(last_words);
-    ctrlc::set_handler(move || {
-        let Some(last_words) = last_words.take() else { return };
-        let (said, listener) = mpsc::channel();
-        thread::spawn(move || {
-            last_words();
-            said.send(())
-        });
-        let heard = listener.recv_timeout(STUCK).is_ok();
-        std::process::exit(if heard { 0 } else { 2 })
-    })
-    .map_err(|why| format!("cannot install the handler for Ctrl-C: {why}"))
-}
-
-/// True once Ctrl-C or SIGTERM came.
-pub fn stopping() -> bool {
-    STOP.load(Ordering::SeqCst)
 }
 
 /// A blocking call waits at most this long before its program looks at

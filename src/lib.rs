@@ -22,7 +22,8 @@
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`stats`] | RTT and loss statistics |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
-//! | [`cli`] | durations, rates, exit statuses, Ctrl-C |
+//! | [`signals`] | Ctrl-C and SIGTERM, in place of a sudden end |
+//! | [`cli`] | durations, rates, exit statuses |
 //! | [`ports`] | the default ports |
 //! | [`endpoint`] | addresses on a command line, and the sockets of clients |
 //! | [`ping_args`] | the flags that every pinger has |
@@ -72,6 +73,7 @@ pub mod reject;
 pub mod report;
 pub mod servers;
 pub mod service;
+pub mod signals;
 pub mod stats;
 #[allow(unsafe_code)]
 pub mod sys;

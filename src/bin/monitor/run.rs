@@ -7,7 +7,6 @@ use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
-use std::thread;
 use std::time::Duration;
 
 use monitor::config::{Config, file, typed};
@@ -18,11 +17,10 @@ use monitor::runner::{Request, Runner, Sources};
 use monitor::tell::Teller;
 use monitor::{atomic, metrics, scrape};
 use serde_json::json;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use socklab::cli::Exit;
 use socklab::endpoint::{Endpoint, cause};
 use socklab::output::{self, Painter, harmless_json};
+use socklab::signals::{self, Signal};
 use socklab::sys::TerminalMode;
 
 use crate::NAME;
@@ -152,21 +150,17 @@ fn duty(args: &Args) -> Option<&'static str> {
     }
 }
 
-/// SIGINT and SIGTERM end the monitor, SIGHUP has it read its file
-/// again, and open that of the results anew. A
-/// thread waits for them, because a handler itself may do next to nothing.
+/// SIGINT and SIGTERM end the monitor; SIGHUP has it read its file again, and
+/// open that of the results anew.
 fn hear_signals(runner: Sender<Request>) -> Result<(), String> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|why| format!("cannot install the handlers of signals: {}", cause(&why)))?;
-    let thread = thread::Builder::new().name("signals".to_string());
-    let started = thread.spawn(move || {
-        for signal in signals.forever() {
-            let message = if signal == SIGHUP { Request::Reload } else { Request::Stop };
-            // The runner has ended: then so does the process.
-            let _ = runner.send(message);
-        }
-    });
-    started.map(drop).map_err(no_thread)
+    signals::hear(move |signal| {
+        let request = match signal {
+            Signal::HangUp => Request::Reload,
+            Signal::End => Request::Stop,
+        };
+        // The runner has ended: then so does the process.
+        let _ = runner.send(request);
+    })
 }
 
 /// A scrape waits so long for the figures.

@@ -11,6 +11,7 @@ use socklab::ears::last_arrival;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
 use socklab::event::Reporter;
 use socklab::impair::{Fate, ImpairArgs, Impairment, Treatment};
+use socklab::output;
 use socklab::ports;
 use socklab::service::{Handled, Sent, Service};
 
@@ -60,6 +61,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     socket.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
     let address = own_address(&socket)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
     let reporter = Reporter::new(args.json, args.quiet);
     reporter.tell_always(&ServerStart::new(address, &plan, args));
     let mut service: Service<Client> = Service::new(plan, &socket)?;

@@ -26,6 +26,7 @@ use socklab::ears::last_arrival;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
 use socklab::event::Reporter;
 use socklab::impair::{Fate, ImpairArgs, Impairment, Treatment};
+use socklab::output;
 use socklab::ports;
 use socklab::reject::{RejectArgs, Rejecter};
 use socklab::service::{Handled, Sent, Service};
@@ -72,6 +73,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let address = own_address(&socket)?;
     let rejecter = Rejecter::if_asked(&args.reject, address)?;
     cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("clients are answered"));
     let reporter = Reporter::new(args.json, args.quiet);
     reporter.tell_always(&Start::new(address, &plan));
     let mut service: Service<()> = Service::new(plan, &socket)?;
