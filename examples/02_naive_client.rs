@@ -5,7 +5,7 @@
 //! cargo run --example 02_naive_client
 //! ```
 //!
-//! Sheet 02 (labs/02-udp-heartbeat.md) asks whom it believes dead, and why.
+//! Sheet 02 (labs/02-heartbeat.md) asks whom it believes dead, and why.
 
 use std::net::UdpSocket;
 use std::thread;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Try it with one client, and then with two. Sheet 02
-//! (labs/02-udp-heartbeat.md) has a server beside which to hold it.
+//! (labs/02-heartbeat.md) has a server beside which to hold it.
 
 use std::net::UdpSocket;
 use std::time::{Duration, SystemTime};
