@@ -240,8 +240,98 @@ fn scripts(section: &str) -> Vec<String> {
             "twice late error error-twice late-error reply",
             "icmp_trace --json --numeric 127.0.0.1 -n 6 -m 1 -i 500ms -W 200ms",
         )],
+        "tcp_ping client" => tcp_ping_client(),
+        "tcp_ping server" => {
+            let rude = in_python("s = tcp(12001); s.sendall(b'hello'); reset(s); time.sleep(0.6)");
+            let client = "tcp_ping client -n 1 -W 300ms";
+            let rejecting = "tcp_ping server --loss 0 --reject-rate 1";
+            vec![
+                pair("tcp_ping server --loss 0 --delay 300ms", &rude, true),
+                pair(rejecting, client, true),
+            ]
+        }
+        "echo_client" => echo_client(),
+        "echo_server" => {
+            let two = in_python(
+                "a = tcp(10100); a.sendall(b'x'); a.recv(9); b = tcp(10100); b.recv(9); \
+                 a.close(); c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); \
+                 c.bind(('127.0.0.2', 10100)); c.sendto(b'x', ('127.0.0.1', 10100))",
+            );
+            let goodbye = format!("{two}; sleep 0.3; echo_client --message Goodbye");
+            vec![pair("echo_server --max-clients 1 --stop-word Goodbye", &goodbye, true)]
+        }
         _ => Vec::new(),
     }
+}
+
+/// A few lines of Python: `tcp(PORT)` connects to 127.0.0.1, `reset(SOCKET)`
+/// closes with a reset, `server(PORT)` listens.
+fn in_python(lines: &str) -> String {
+    format!(
+        "python3 -c \"import socket, struct, time\n\
+         def tcp(port): return socket.create_connection(('127.0.0.1', port))\n\
+         def server(port): return socket.create_server(('127.0.0.1', port))\n\
+         def reset(s):\n \
+         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); s.close()\n\
+         {lines}\""
+    )
+}
+
+/// A TCP server in Python, which does this with each connection `s`, while `client` runs.
+fn serving(port: u16, with_each: &str, client: &str) -> String {
+    let python = in_python(&format!(
+        "l = server({port})\nwhile True:\n s = l.accept()[0]; d = s.recv(99); {with_each}"
+    ));
+    format!(
+        "{{ {python} & python=$!; until [ \"$(ss -Htl sport = :{port})\" ]; do sleep 0.01; done; \
+         {client}; kill $python; }}"
+    )
+}
+
+/// The client sleeps, as a laptop does, until the answer to what it sent has
+/// come, after its timeout of a second.
+fn asleep(client: &str) -> String {
+    format!(
+        "told=$(mktemp) && {{ {client} -W 1s --json >$told & client=$!; \
+         until grep -q sent $told; do sleep 0.01; done; kill -STOP $client; sleep 2; \
+         kill -CONT $client; wait $client; cat $told; rm $told; }}"
+    )
+}
+
+fn tcp_ping_client() -> Vec<String> {
+    let ping = "tcp_ping client --json";
+    let refusing = with_a_name_of_two_addresses;
+    vec![
+        pair("tcp_ping server --seed 3", ping, false),
+        pair("tcp_ping server --loss 0 --delay 1500ms", &asleep("tcp_ping client -n 1"), false),
+        pair("tcp_ping server --loss 0 --delay 1h", &format!("{ping} -n 1 -W 100ms"), false),
+        pair("tcp_ping server --loss 0 --reject-rate 1", &format!("{ping} -n 1 -W 1s"), false),
+        refusing(&format!("{ping} twice.test -n 1; true")),
+        serving(7, "s.sendall(b'x' * 99); s.close()", &format!("{ping} 7 -n 1")),
+        serving(7, "s.close()", &format!("{ping} 7 -n 1")),
+        serving(7, "reset(s)", &format!("{ping} 7 -n 1")),
+        format!("{ping} 192.0.2.1 -n 1"),
+        format!("ip route add prohibit 192.0.2.0/24; {ping} 192.0.2.1 -n 1"),
+        format!(
+            "iptables -A INPUT -p tcp --dport 12001 -j REJECT --reject-with icmp-host-prohibited; \
+             {ping} -n 1"
+        ),
+    ]
+}
+
+fn echo_client() -> Vec<String> {
+    let hello = "echo_client --json --message hello";
+    let refusing = with_a_name_of_two_addresses;
+    vec![
+        pair("echo_server", hello, false),
+        pair("echo_server", "seq 9 | echo_client --tcp --json", false),
+        pair("echo_server", &format!("{hello}$(head -c 99999 /dev/zero | tr \"\\0\" x)"), false),
+        refusing(&format!("{hello} twice.test -n 1; true")),
+        answering(7, &["hi"], &format!("{hello} 7")),
+        answering(7, &[], &format!("{hello} 7 -W 100ms")),
+        serving(7, "s.close()", &format!("{hello} 7 --tcp")),
+        serving(7, "time.sleep(1.5); s.sendall(d)", &asleep("echo_client --message hello 7 --tcp")),
+    ]
 }
 
 #[test]
@@ -250,7 +340,7 @@ fn events_md_lists_what_the_programs_print_and_nothing_else() {
         let mut printed = Vec::new();
         for script in scripts(&program) {
             let test = "events_md_lists_what_the_programs_print_and_nothing_else";
-            let tools = ["mount", "python3", "ss", "sysctl"];
+            let tools = ["iptables", "mount", "python3", "ss", "sysctl"];
             let Some(text) = alone(test, &tools, &format!("{script}; true")) else { return };
             let events = json_lines(&text);
             assert!(!events.is_empty(), "{program}: nothing from {script}");

@@ -67,7 +67,7 @@ impl Event for Start {}
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Fate {
     /// The same bytes came back in time.
     Reply { rtt_ms: Ms },
@@ -104,6 +104,20 @@ impl Fate {
         }
     }
 
+    /// Its event.
+    fn name(&self) -> &'static str {
+        match self {
+            Fate::Reply { .. } => "reply",
+            Fate::Late { .. } => "late",
+            Fate::Corrupt { .. } => "corrupt",
+            Fate::Timeout { .. } => "timeout",
+            Fate::IcmpError(_) => "icmp_error",
+            Fate::Closed { .. } => "closed",
+            Fate::NotSent { .. } => "not_sent",
+            Fate::Stopped => "stopped",
+        }
+    }
+
     pub fn timeout(after: Duration) -> Fate {
         Fate::Timeout { timeout_ms: Ms(after) }
     }
@@ -112,10 +126,11 @@ impl Fate {
 /// The end of a message, under the name of its fate.
 #[derive(Debug, Serialize)]
 pub struct Ended {
-    #[serde(flatten)]
-    pub fate: Fate,
+    pub event: &'static str,
     pub at_ns: At,
     pub seq: u64,
+    #[serde(flatten)]
+    pub fate: Fate,
     /// How many came back.
     pub bytes: usize,
     /// Who answered; an ICMP error has its own.
@@ -131,7 +146,7 @@ impl Ended {
         let answered =
             matches!(fate, Fate::Reply { .. } | Fate::Late { .. } | Fate::Corrupt { .. });
         let from = answered.then_some(server);
-        Ended { fate, at_ns, seq, bytes: 0, from, local: None, server }
+        Ended { event: fate.name(), at_ns, seq, fate, bytes: 0, from, local: None, server }
     }
 }
 
