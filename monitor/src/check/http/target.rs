@@ -29,7 +29,7 @@ impl Target {
     /// # Errors
     /// As for [`Target::parse`].
     pub fn join(&self, location: &[u8]) -> Result<Target, String> {
-        let (text, zone) = split_zone(&String::from_utf8_lossy(location));
+        let (text, zone) = split_zone(&as_text(location));
         let url = self.url.join(&text).map_err(|why| why.to_string())?;
         let same_host = url.host() == self.url.host();
         Target::of(url, zone.or_else(|| self.zone.clone().filter(|_| same_host)))
@@ -90,6 +90,17 @@ impl Target {
             None => url.into(),
         }
     }
+}
+
+/// A Location as text: bytes that are no UTF-8 are escaped, and so reach the
+/// server as they were.
+fn as_text(location: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in location.utf8_chunks() {
+        text += chunk.valid();
+        text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    text
 }
 
 /// Takes the zone out of a URL's IPv6 address: `%25eth0`, or `%eth0` as people
@@ -162,6 +173,7 @@ mod tests {
             assert_eq!(target.shown(), expected);
             assert!(target.secret().parse::<ureq::http::Uri>().is_ok());
         }
+        assert_eq!(base.join(b"/\xfc?\xff").unwrap().shown(), "http://a/%FC?%FF");
         for wrong in ["http://", "ftp://a/", "http://a:0/", "mailto:a@b", "http://a:x/"] {
             assert!(base.join(wrong.as_bytes()).is_err(), "{wrong}");
         }
