@@ -13,6 +13,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use crate::common::program;
+use crate::lacks::alone;
 use crate::{PATIENT, Server, head_of};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -162,4 +163,23 @@ fn what_comes_after_the_deadline_holds_up_no_check_that_was_paused() {
     let check = format!("tcp {} send=hello expect=zzz", server.address);
     let line = check_with_a_pause(&check, &stage);
     assert!(line.starts_with("down  ") && line.contains("not a word of \"zzz\""), "{line}");
+}
+
+#[test]
+fn pings_that_were_answered_during_a_pause_are_not_lost() {
+    // The neighbour gets its address, and so the pings their answers, while the
+    // check stands still.
+    let script = "unshare -n sleep 239 & other=$!; \
+         until [ $(readlink /proc/$other/ns/net) != $(readlink /proc/self/ns/net) ]; do :; done; \
+         ip link add cable type veth peer name cable netns $other || exit 1; \
+         ip addr add 10.8.1.1/24 dev cable; ip link set cable up; \
+         there() { nsenter -t $other -n \"$@\"; }; there ip link set cable up || exit 1; \
+         monitor check icmp 10.8.1.2 count=3 -W 8s --explain >said & check=$!; \
+         until grep -q '^packet 3, sent' said; do sleep 0.05; done; \
+         kill -STOP $check; there ip addr add 10.8.1.2/24 dev cable || exit 1; sleep 10; \
+         kill -CONT $check; wait $check; kill $other; cat said";
+    let script = format!("folder=$(mktemp -d); cd $folder; {script}; rm -r $folder");
+    let test = "pings_that_were_answered_during_a_pause_are_not_lost";
+    let Some(text) = alone(test, &["nsenter"], &script) else { return };
+    assert!(text.contains("\nup  icmp  10.8.1.2  3 of 3 pings came back"), "{text}");
 }
