@@ -32,19 +32,19 @@ pub enum Command {
 
 /// Every command: its word, what follows it, and what it does.
 const COMMANDS: [(&str, &str, &str); 9] = [
-    ("status", "", "every service: its state, for how long, its uptime"),
-    ("check", "NAME", "check it now"),
-    ("history", "NAME", "its latest results"),
+    ("status", "", "show each service: its state, for how long, its uptime"),
+    ("check", "NAME", "check a service now"),
+    ("history", "NAME", "show its latest results"),
     (
         "add",
         "TYPE ADDRESS ...",
-        "watch one more, typed as in `monitor check`, with an interval if you like",
+        "watch one more, typed as for `monitor check`; an interval may follow",
     ),
-    ("remove", "NAME", "watch it no longer"),
-    ("pause", "[NAME]", "check it no longer, or none of them, until resume"),
-    ("resume", "[NAME]", "go on"),
-    ("reload", "", "read the file again; an error in it leaves everything as it is"),
-    ("help", "", "this list"),
+    ("remove", "NAME", "stop watching a service"),
+    ("pause", "[NAME]", "stop checking a service, or all of them, until resume"),
+    ("resume", "[NAME]", "start checking again"),
+    ("reload", "", "read the file again; if it has errors, nothing changes"),
+    ("help", "", "show this list"),
 ];
 
 /// What a line asks for; nothing if it is empty.
@@ -58,7 +58,7 @@ pub fn parse(line: &str, exit_words: &[String]) -> Result<Option<Command>, Strin
     // Names have spaces in them, and need no quotes; whoever types them may.
     let name = rest.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(rest);
     let one = || match name {
-        "" => Err(format!("{word} which? Say its name; `status` lists them")),
+        "" => Err(format!("{word} which service? Give its name; `status` lists them")),
         name => Ok(name.to_string()),
     };
     let all_or_one = || (!name.is_empty()).then(|| name.to_string());
@@ -91,7 +91,7 @@ pub fn help(exit_words: &[String]) -> String {
         .iter()
         .map(|(word, what, does)| format!("{:24} {does}", format!("{word} {what}").trim_end()))
         .collect();
-    lines.push(format!("{:24} end the monitor; so do Ctrl-C and Ctrl-D", exit_words.join(", ")));
+    lines.push(format!("{:24} end the monitor, as Ctrl-C and Ctrl-D do", exit_words.join(", ")));
     lines.join("\n")
 }
 

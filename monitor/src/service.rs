@@ -70,7 +70,7 @@ impl Service {
                 key: "interval",
                 what: format!(
                     "interval {interval} is shorter than timeout {timeout}: a check could still \
-                     run when the next is due; give an interval of {timeout} or more, or a timeout \
+                     be running when the next is due; give an interval of {timeout} or more, or a timeout \
                      of {interval} or less"
                 ),
             });
@@ -81,7 +81,7 @@ impl Service {
             faults.push(Fault {
                 key: "count",
                 what: format!(
-                    "so many pings take {least}, and the timeout is {timeout}; give a smaller \
+                    "the pings take {least} or more, but the timeout is {timeout}; give a smaller \
                      count, or a timeout of {least} or more"
                 ),
             });
@@ -94,7 +94,7 @@ impl Settings {
     pub const PARAMETERS: &'static [Parameter<Settings>] = &[
         Parameter {
             name: "name",
-            help: "by which it is known everywhere; no two have the same; default what is typed for it",
+            help: "its name in every list, unlike all others; default: the check as typed",
             sample: "\"google MX\"",
             set: |settings, value| {
                 let name = value.text()?.trim();
@@ -108,21 +108,21 @@ impl Settings {
         },
         Parameter {
             name: "interval",
-            help: "check so often; default 60s; a bare number is seconds",
+            help: "from the start of one check to the start of the next; default 60s; a bare number is seconds",
             sample: "\"60s\"",
             set: |settings, value| value.duration().map(|time| settings.interval = Some(time)),
             show: |settings| settings.interval.and_then(shown_duration),
         },
         Parameter {
             name: "timeout",
-            help: "for all of a check, looking up the name included; default 5s, or the interval if that is shorter",
+            help: "for the whole check, including the lookup of the name; default 5s, or the interval if that is shorter",
             sample: "\"5s\"",
             set: |settings, value| value.duration().map(|time| settings.timeout = Some(time)),
             show: |settings| settings.timeout.and_then(shown_duration),
         },
         Parameter {
             name: "down_after",
-            help: "told as down after so many failures in a row; default 2",
+            help: "failures in a row before it is reported as down; default 2",
             sample: "2",
             set: |settings, value| {
                 value.whole(1, 1000).map(|number| settings.down_after = Some(number as u32))
@@ -131,7 +131,7 @@ impl Settings {
         },
         Parameter {
             name: "up_after",
-            help: "told as up again after so many successes in a row; default 1",
+            help: "successes in a row before it is reported as up again; default 1",
             sample: "1",
             set: |settings, value| {
                 value.whole(1, 1000).map(|number| settings.up_after = Some(number as u32))

@@ -40,10 +40,10 @@ fn wrong_usage_is_one_line_and_exit_2() {
     for (words, expected) in [
         (&["check"][..], "required arguments"),
         (&["check", "tcp", "host"], "no port; usage: tcp HOST PORT"),
-        (&["check", "gopher", "host"], "is no type of check"),
+        (&["check", "gopher", "host"], "is not a type of check"),
         (&["check", "tcp", "host", "80", "-W", "0"], "longer than 0"),
         (&["check", "tcp", "host", "80", "--explain"], "--explain is for dns, ntp and icmp"),
-        (&["check", "icmp", "host", "count=50"], "so many pings take 10s"),
+        (&["check", "icmp", "host", "count=50"], "the pings take 10s"),
         (&["chek"], "cannot read chek: no such file"),
     ] {
         let ended = run(MONITOR, words);

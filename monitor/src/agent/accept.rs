@@ -134,7 +134,7 @@ mod tests {
             ack.tasks.iter().map(|task| task.accepted).collect::<Vec<_>>(),
             [true, false, true]
         );
-        assert!(ack.tasks[1].reason.as_ref().unwrap().contains("no type of check"));
+        assert!(ack.tasks[1].reason.as_ref().unwrap().contains("not a type of check"));
     }
 
     #[test]

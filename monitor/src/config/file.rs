@@ -135,10 +135,13 @@ impl Reader<'_> {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("service", DeValue::Array(list)) => services = list,
                 ("service", _) => {
-                    self.note(&key.span(), "a service stands under [[service]], with two brackets");
+                    self.note(
+                        &key.span(),
+                        "services are written under [[service]], with two brackets",
+                    );
                 }
                 ("defaults", DeValue::Table(table)) => config.defaults = self.defaults(table),
-                ("defaults", _) => self.note(&key.span(), "defaults stand under [defaults]"),
+                ("defaults", _) => self.note(&key.span(), "defaults are written under [defaults]"),
                 ("exit_commands", _) => match words_of(&understood(value.get_ref())) {
                     Ok(words) => config.exit_commands = words,
                     Err(why) => self.note(&value.span(), format!("exit_commands {why}")),
@@ -148,7 +151,7 @@ impl Reader<'_> {
                     let hint = hint(other, known);
                     self.note(
                         &key.span(),
-                        format!("unknown key {other}{hint}; here may stand [[service]], [defaults] and exit_commands"),
+                        format!("unknown key {other}{hint}; the top level has [[service]], [defaults] and exit_commands"),
                     );
                 }
             }
@@ -161,7 +164,9 @@ impl Reader<'_> {
                 let name = &service.name;
                 self.note(
                     &span,
-                    format!("{name}: there is a service of this name already, in line {first}; give another name"),
+                    format!(
+                        "{name}: the service in line {first} has this name already; choose another"
+                    ),
                 );
             } else {
                 names.insert(service.name.clone(), line);
@@ -176,7 +181,7 @@ impl Reader<'_> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if name == "name" {
-                self.note(&key.span(), "defaults: name is each service's own; leave it out");
+                self.note(&key.span(), "defaults: a name belongs to one service; leave it out");
                 continue;
             }
             let value = Spanned::new(value.span(), understood(value.get_ref()));
@@ -190,7 +195,7 @@ impl Reader<'_> {
                     self.note(
                         &key.span(),
                         format!(
-                            "defaults: unknown key {name}{hint}; there are {}",
+                            "defaults: unknown key {name}{hint}; the keys are {}",
                             known.join(", ")
                         ),
                     );
@@ -265,7 +270,7 @@ impl Reader<'_> {
             (Some(_), Some((span, _))) => {
                 self.note(
                     &span,
-                    format!("{prefix}both type and check say what it is; leave out one"),
+                    format!("{prefix}type and check both say what it is; leave out one"),
                 );
                 None
             }
@@ -274,7 +279,10 @@ impl Reader<'_> {
                 if draft.is_none() {
                     let kind = kind.unwrap_or_else(|| "this".to_string());
                     let (hint, types) = (hint(&kind, TYPES), TYPES.join(", "));
-                    self.note(&span, format!("{prefix}{kind} is no type{hint}; there are {types}"));
+                    self.note(
+                        &span,
+                        format!("{prefix}{kind} is not a type{hint}; the types are {types}"),
+                    );
                 }
                 draft.map(|check| (check, Settings::default()))
             }
@@ -319,7 +327,7 @@ fn words_of(value: &Value) -> Result<Vec<String>, String> {
         word => Ok(word.to_string()),
     };
     match value.list() {
-        [] => Err("must have at least one word: the console could not be left".to_string()),
+        [] => Err("must have at least one word, or the prompt could not be ended".to_string()),
         list => list.iter().map(word).collect(),
     }
 }

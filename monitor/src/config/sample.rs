@@ -6,14 +6,14 @@
 use crate::check::{Check, TYPES};
 use crate::service::Settings;
 
-const HEAD: &str = r#"# What `monitor run FILE` watches. Every type and every parameter stands here once;
-# most have a default, and may be left out. A duration is "250ms", "30s", "5m", or a
-# number of seconds. `monitor run --check-config FILE` tells all that is wrong.
+const HEAD: &str = r#"# What `monitor run FILE` watches. Every type and every parameter is shown once; most
+# have a default and may be left out. A duration is "250ms", "30s", "5m", or a number
+# of seconds. `monitor run --check-config FILE` reports all errors.
 
-# The words that end the console.
+# The words that end the monitor at its prompt.
 exit_commands = ["exit", "quit"]
 
-# For every service that does not say it itself.
+# For every service that does not set these itself.
 [defaults]
 "#;
 
@@ -31,7 +31,7 @@ pub fn sample() -> String {
         text += "[[service]]\n";
         if kind == "http" {
             // Its parameters are those of https, below.
-            text += "# What is typed for a check may stand in one line, its interval too.\n";
+            text += "# A check can be written in one line, as it is typed, with its interval.\n";
             text += "check = \"http http://example.com 30\"\n";
             continue;
         }

@@ -98,12 +98,12 @@ pub fn parse_words(words: &[Word]) -> Result<Typed, String> {
     let types = TYPES.join(", ");
     let Some((kind, rest)) = words.split_first() else {
         return Err(format!(
-            "no type; a check is typed TYPE ADDRESS [PARAMETERS] [INTERVAL], where TYPE is {types}"
+            "no type: a check is written TYPE ADDRESS [PARAMETERS] [INTERVAL], where TYPE is one of {types}"
         ));
     };
     let draft = Check::draft(&kind.text).ok_or_else(|| {
         format!(
-            "{:?} is no type of check{}: there are {types}, ping, udp_echo, tcp_echo and local",
+            "{:?} is not a type of check{}: the types are {types}, ping, udp_echo, tcp_echo and local",
             kind.text,
             hint(&kind.text, TYPES)
         )
@@ -156,7 +156,10 @@ fn understand(kind: &str, draft: Check, words: &[Word]) -> Result<Typed, String>
                 None => named.push((name.to_string(), vec![value])),
             }
         } else if interval.is_some() {
-            return Err(format!("{:?} stands behind the interval", word.text));
+            return Err(format!(
+                "{:?} comes after the interval, where nothing else may follow",
+                word.text
+            ));
         } else {
             let time = cli::positive_duration(&word.text);
             interval = Some(time.map_err(|_| {
@@ -173,7 +176,7 @@ fn understand(kind: &str, draft: Check, words: &[Word]) -> Result<Typed, String>
     }
     if let Some(interval) = interval {
         if typed.settings.interval.is_some() {
-            return Err("there are two intervals".to_string());
+            return Err("the interval is given twice".to_string());
         }
         typed.settings.interval = Some(interval);
     }
@@ -311,13 +314,13 @@ mod tests {
         for (line, words) in [
             ("", "TYPE ADDRESS"),
             ("htp example.com", "did you mean http?"),
-            ("gopher x", "no type of check"),
+            ("gopher x", "not a type of check"),
             ("tcp", "no host; usage: tcp HOST PORT"),
             ("tcp host", "no port"),
             ("tcp host 0", "port must be a whole number from 1 to 65535"),
             ("tcp host 80 soon", "\"soon\" is neither NAME=VALUE nor an interval"),
-            ("tcp host 80 5 6", "\"6\" stands behind the interval"),
-            ("tcp host 80 5 interval=6", "two intervals"),
+            ("tcp host 80 5 6", "\"6\" comes after the interval, where nothing else may follow"),
+            ("tcp host 80 5 interval=6", "the interval is given twice"),
             ("tcp host 80 timout=5", "did you mean timeout?"),
             ("dns 8.8.8.8", "no query"),
             ("dns 8.8.8.8 google.com MZ", "record is wrong: \"MZ\" is no record type"),
@@ -340,7 +343,7 @@ mod tests {
         let why = typed("tcp host 80 2 timeout=3").service(&Settings::default()).unwrap_err();
         assert!(why.contains("interval 2s is shorter than timeout 3s"), "{why}");
         let why = typed("icmp host count=100").service(&Settings::default()).unwrap_err();
-        assert!(why.contains("pings take 20s"), "{why}");
+        assert!(why.contains("the pings take 20s"), "{why}");
     }
 
     #[test]

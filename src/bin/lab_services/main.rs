@@ -35,7 +35,7 @@ use show::Screen;
 
 const NAME: &str = "lab_services";
 
-/// Serve HTTP, HTTPS, DNS, NTP, TCP, echo and silence, and break each on demand
+/// Serve HTTP, HTTPS, DNS, NTP, TCP, echo and silence, and break each on request
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
@@ -52,12 +52,13 @@ struct Args {
         allow_negative_numbers = true
     )]
     port_base: u16,
-    /// Write the certificate of the lab's authority to this file; without it
-    /// to lab-ca-PORT.pem, PORT being that of https, in the folder for temporary files
+    /// Write the certificate of the lab's authority to this file
+    /// [default: lab-ca-PORT.pem in the folder for temporary files, where PORT
+    /// is the port of https]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Start with this broken, as typed at the prompt: 'dns wrong-question'.
-    /// Can be given more than once
+    /// Start with this fault, written as at the prompt: 'dns wrong-question';
+    /// may be given more than once
     #[arg(long = "break", value_name = "COMMAND")]
     breaks: Vec<Command>,
     /// Print JSON lines

@@ -19,18 +19,18 @@ use crate::explain;
 
 /// Check one service once
 ///
-/// TYPE ADDRESS [PARAMETERS], for example: dns 8.8.8.8 google.com MX. Every
-/// parameter that a configuration file may have can be given as NAME=VALUE; see
-/// sample-config.
+/// The service is given as TYPE ADDRESS [PARAMETERS], for example: dns 8.8.8.8
+/// google.com MX. Every parameter of a configuration file can be given as
+/// NAME=VALUE; see sample-config.
 #[derive(clap::Args)]
 pub struct Args {
     /// What to check: `tcp HOST PORT`, `dns SERVER NAME MX`, `https URL` ...
     #[arg(required = true, value_name = "TYPE ADDRESS [PARAMETERS]")]
     words: Vec<String>,
-    /// For all of the check, looking up the name included; default 5s
+    /// Time limit for the whole check, including the lookup of the name; default 5s
     #[arg(short = 'W', long, value_name = "TIME", value_parser = cli::positive_duration, allow_negative_numbers = true)]
     timeout: Option<Duration>,
-    /// Print each packet, byte by byte, with what it says: dns, ntp and icmp
+    /// Print each packet byte by byte, with its meaning (dns, ntp and icmp)
     #[arg(long)]
     explain: bool,
     /// Print JSON lines

@@ -30,7 +30,7 @@ mod sample;
 
 const NAME: &str = "monitor";
 
-/// Check services, and say of each no more than was seen
+/// Check network services, and claim no more about each than was observed
 #[derive(Parser)]
 #[command(version, name = NAME, args_conflicts_with_subcommands = true)]
 struct Args {
@@ -42,15 +42,15 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Watch services until told to stop; this is also what no subcommand means
+    /// Watch services until told to stop; the default without a subcommand
     ///
-    /// Each service is checked at its own interval, on a thread of its own for
-    /// as long as the check lasts. There are --threads of them at most: a check
-    /// that is due while all are busy is not run, and that is told and counted.
-    /// So is one that is due while the service's last one is still running.
+    /// Each service is checked at its own interval, on its own thread for as
+    /// long as the check takes. There are at most --threads of them: a check that
+    /// falls due while all are busy is skipped, and so is one whose service is
+    /// still being checked. Skipped checks are reported and counted.
     Run(run::Args),
     Check(check::Args),
-    /// Print a configuration file in which every type and every parameter stands
+    /// Print a configuration file that shows every type and every parameter
     SampleConfig,
 }
 

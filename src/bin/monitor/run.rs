@@ -30,29 +30,29 @@ use crate::sample::Sample;
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// What to watch; see `monitor sample-config`. Without a file, services
-    /// that the monitor starts within itself
+    /// What to watch; see `monitor sample-config`. Without a file, the monitor
+    /// watches services that it starts itself
     #[arg(value_name = "CONFIG.toml")]
     pub config: Option<PathBuf>,
-    /// Say whether the file is right, and do nothing else
+    /// Check the file for errors, and exit
     #[arg(long)]
     check_config: bool,
-    /// Show changes of state, and not every result
+    /// Print changes of state, but not every result
     #[arg(long)]
     changes_only: bool,
-    /// Show neither
+    /// Print neither results nor changes
     #[arg(short, long)]
     quiet: bool,
     /// Print JSON lines
     #[arg(long)]
     json: bool,
-    /// Keep the results in this folder, a file a day (of UTC), and go on from them at the next start
+    /// Store the results in this folder, one file per day (UTC); the next start continues from them
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Show the latest results to Prometheus, for example at 127.0.0.1:9464
+    /// Serve the latest results to Prometheus at this address, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<Endpoint>,
-    /// So many checks at once at most, each on a thread
+    /// Run at most N checks at once, each on its own thread
     #[arg(long, value_name = "N", default_value_t = pool::THREADS, value_parser = threads, allow_negative_numbers = true)]
     threads: usize,
 }
@@ -84,7 +84,8 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     };
     if services.is_empty() {
         return Err(
-            "there is nothing to watch in the file; `monitor sample-config` prints one".to_string()
+            "the file names no service to watch; `monitor sample-config` prints an example"
+                .to_string(),
         );
     }
 

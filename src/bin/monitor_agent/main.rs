@@ -46,32 +46,32 @@ const NAME: &str = "monitor_agent";
 /// What the disk did not take is tried again so often.
 const MEND_EVERY: Duration = Duration::from_secs(1);
 
-/// Watch what a manager says, and report to it
+/// Run checks for a manager, and report every result to it
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
-    /// The manager: `HOST`, `HOST:PORT` or `[V6]:PORT`
+    /// Address of the manager: `HOST`, `HOST:PORT` or `[V6]:PORT`
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:54321")]
     manager: Endpoint,
-    /// Keep identifier, configuration and unsent results in this file, and FILE.spool
+    /// Store identifier, configuration and unsent results in this file, and in FILE.spool
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Keep so many results that the manager has not confirmed; the oldest give way
+    /// Keep at most N results that the manager has not confirmed; beyond that, drop the oldest
     #[arg(long, value_name = "N", default_value = "10000", value_parser = spool, allow_negative_numbers = true)]
     spool: usize,
-    /// Contact these alone: a network (10.0.0.0/8), an address, a name, or *.lab.test; may be repeated
+    /// Contact only this network (10.0.0.0/8), address, name or *.lab.test; may be given more than once
     #[arg(long, value_name = "CIDR_OR_NAME")]
     allow: Vec<Allowed>,
-    /// A name for people, which the manager shows
+    /// A name for people, shown by the manager
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
-    /// Prove to each other, agent and manager, that both know what is in this file
+    /// Require both sides to prove that they know the token in this file
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Speak TLS, to a manager whose certificate is of the authority in this file
+    /// Use TLS, to a manager whose certificate was issued by the authority in this file
     #[arg(long, value_name = "CA.pem")]
     tls_ca: Option<PathBuf>,
-    /// Run so many checks at once at most, each on a thread
+    /// Run at most N checks at once, each on its own thread
     #[arg(long, value_name = "N", default_value_t = pool::THREADS, allow_negative_numbers = true)]
     threads: usize,
     /// Print JSON lines

@@ -41,36 +41,36 @@ use teller::{Teller, start};
 
 const NAME: &str = "monitor_manager";
 
-/// Hand monitoring tasks to agents, and keep their results
+/// Give monitoring tasks to agents, and collect their results
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
     /// Listen on this address; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:54321")]
     bind: Endpoint,
-    /// Keep the configuration in this file
+    /// Store the configuration in this file
     #[arg(long, value_name = "FILE", default_value = "data.json")]
     data: PathBuf,
-    /// Keep the results in this folder, a file a day (of UTC); `none` keeps them in memory alone
+    /// Store the results in this folder, one file per day (UTC); `none` keeps them only in memory
     /// [default: `results` beside the file of --data]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
-    /// Show the latest results to Prometheus, for example at 127.0.0.1:9465
+    /// Serve the latest results to Prometheus at this address, such as 127.0.0.1:9465
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<Endpoint>,
-    /// Let in only agents that know what is in this file
+    /// Admit only agents that know the token in this file
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Draw a token at random, write it into this new file, and end
+    /// Write a new random token to this file, and exit
     #[arg(long, value_name = "FILE", exclusive = true)]
     new_token: Option<PathBuf>,
-    /// Speak TLS, with this certificate
+    /// Use TLS, with this certificate
     #[arg(long, value_name = "CERTIFICATE.pem", requires = "tls_key")]
     tls: Option<PathBuf>,
-    /// The certificate's private key
+    /// The private key of the certificate
     #[arg(long, value_name = "KEY.pem", requires = "tls")]
     tls_key: Option<PathBuf>,
-    /// Show anomalies, and not every result
+    /// Print what needs attention, but not every result
     #[arg(short, long)]
     quiet: bool,
     /// Print JSON lines
