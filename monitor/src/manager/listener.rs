@@ -54,7 +54,7 @@ pub fn accept(
                 }
                 ErrorKind::Interrupted | ErrorKind::ConnectionAborted => continue,
                 _ => {
-                    output::complain(name, &format!("cannot accept: {}; trying on", cause(&why)));
+                    output::complain(name, &format!("cannot accept: {}; retrying", cause(&why)));
                     thread::sleep(LOOK_UP);
                     continue;
                 }

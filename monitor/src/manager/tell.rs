@@ -136,7 +136,7 @@ impl Notice {
                 let Dropped { first, last, .. } = dropped;
                 let count = last.saturating_sub(*first).saturating_add(1);
                 let text = format!(
-                    "agent {agent} had no room for {count} results, {first} to {last}: dropped"
+                    "agent {agent} dropped {count} results, {first} to {last}, for lack of room"
                 );
                 (Some(Colour::Red), text)
             }
@@ -152,7 +152,7 @@ impl Notice {
                     })
                     .collect();
                 let text =
-                    format!("agent {agent} refuses, of revision {rev}, {}", refused.join("; "));
+                    format!("agent {agent} refuses part of revision {rev}: {}", refused.join("; "));
                 (Some(Colour::Red), text)
             }
             Notice::Refused { address, reason } => {
@@ -164,7 +164,10 @@ impl Notice {
             }
             Notice::NotStored { why } => (
                 Some(Colour::Red),
-                format!("a result could not be stored: {}; it will come again", said(why)),
+                format!(
+                    "a result could not be stored: {}; the agent will send it again",
+                    said(why)
+                ),
             ),
         }
     }

@@ -55,7 +55,7 @@ impl Runner {
             }
             Command::Resume(name) => {
                 let count = self.watch.resume(name.as_deref(), now.mono)?;
-                Ok(format!("{count} under watch again"))
+                Ok(format!("{count} resumed"))
             }
             Command::Reload => self.reload(),
             Command::Help => Ok(console::help(&self.sources.exit_words)),
@@ -67,7 +67,7 @@ impl Runner {
     pub(super) fn reload(&mut self) -> Result<String, String> {
         let name = &self.sources.file_name;
         let services = (self.sources.file)().map_err(|errors| {
-            let kept = format!("{name} has errors; everything stays as it was");
+            let kept = format!("{name} has errors; nothing was changed");
             [errors, vec![kept]].concat().join("\n")
         })?;
         let now = self.engine.clock.now();

@@ -57,7 +57,7 @@ fn an_agent_from_the_page_loses_nothing_when_managers_die_and_welcomes_are_lost(
     let cable = Cable::to(manager.address);
     let agent = Agent::start(folder.path(), &cable);
     manager.process().line_with("agent 1 page connected").unwrap();
-    manager.process().line_with("agent 1 refuses, of revision 3, task 3: only tcp").unwrap();
+    manager.process().line_with("agent 1 refuses part of revision 3: task 3: only tcp").unwrap();
     let stored = |manager: &Manager| manager.stored().values().map(Vec::len).sum::<usize>();
     for _ in 0..3 {
         let before = stored(&manager);

@@ -47,7 +47,7 @@ fn a_manager_keeps_what_it_confirms_unless_it_is_told_not_to() {
         args.extend(options);
         let mut manager = Process::start("monitor_manager", folder.path(), &args);
         let said = manager.line_with("listening on").unwrap();
-        assert_eq!(said.contains("results in memory alone"), !kept, "{said}");
+        assert_eq!(said.contains("results only in memory"), !kept, "{said}");
         let address = said.split_whitespace().find_map(|word| word.strip_suffix(','));
         let state = path.join("agent.json");
         let args = ["--manager", address.unwrap(), "--state", state.to_str().unwrap()];

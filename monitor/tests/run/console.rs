@@ -47,7 +47,7 @@ fn every_command_does_what_the_help_says() {
     window.enter("status");
     window.wait_for("paused");
     window.enter("resume");
-    window.wait_for("3 under watch again");
+    window.wait_for("3 resumed");
     window.enter("remove third");
     window.wait_for("no longer watching third");
     window.enter("check third");
@@ -57,7 +57,7 @@ fn every_command_does_what_the_help_says() {
     std::fs::write(&path, "nonsense = 1").unwrap();
     window.enter("reload");
     window.wait_for("unknown key nonsense");
-    window.wait_for("everything stays as it was");
+    window.wait_for("nothing was changed");
     window.enter("exit");
     window.wait_for("there is no command \"exit\"");
     window.enter("over and out");

@@ -35,7 +35,7 @@ impl Log {
         let who = id.map_or("a new agent".to_string(), |id| format!("agent {id}"));
         let allow: Vec<String> = args.allow.iter().map(Allowed::to_string).collect();
         let may = match allow.as_slice() {
-            [] => "may contact anybody".to_string(),
+            [] => "may contact any host".to_string(),
             list => format!("may contact {}", list.join(", ")),
         };
         let text = format!("{NAME}: {who}, manager {manager}, {may}, at most {} tasks", MOST_TASKS);
@@ -58,7 +58,7 @@ impl Log {
                 self.say(Some(Colour::Green), &text, &event);
             }
             Change::Away { reason } => {
-                let text = format!("no manager: {}; going on, and trying again", said(reason));
+                let text = format!("no manager: {}; retrying while the checks go on", said(reason));
                 let event = json!({"event": "away", "reason": reason});
                 self.say(Some(Colour::Yellow), &text, &event);
             }

@@ -33,11 +33,11 @@ pub fn start(args: &Args, address: SocketAddr, scraped: Option<&TcpListener>) ->
     }
     let mut text = format!("{NAME}: listening on {address}");
     text += if tls { " with TLS" } else { "" };
-    text += if token { ", token asked for" } else { ", no token" };
+    text += if token { ", token required" } else { ", no token" };
     text += &format!(", configuration in {}", args.data.display());
     match results {
         Some(folder) => text += &format!(", results in {folder}"),
-        None => text += ", results in memory alone",
+        None => text += ", results only in memory",
     }
     if let Some(address) = metrics {
         text += &format!(", metrics at http://{address}/metrics");
