@@ -42,7 +42,6 @@
 //! | [`pace`] | when a pinger sends, waits, and is done |
 //! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`event`] | what a program tells: each event a type, with its text and its JSON |
-//! | [`report`] | the same for the programs whose events are no types yet |
 //! | [`servers`] | the addresses of a server's name, one after the other |
 //! | [`trace`] | traceroute: which probe is due and what the responses mean; probing by ICMP |
 //! | [`service`] | the books of a lossy server: each request's fate, and the counts |
@@ -59,7 +58,6 @@ pub mod error_queue;
 pub mod event;
 pub mod explain;
 pub mod histogram;
-pub mod icmp_errors;
 pub mod icmp_socket;
 pub mod impair;
 pub mod output;
@@ -70,7 +68,6 @@ pub mod ports;
 pub mod privilege;
 pub mod probes;
 pub mod reject;
-pub mod report;
 pub mod servers;
 pub mod service;
 pub mod signals;

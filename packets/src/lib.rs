@@ -15,13 +15,11 @@
 //! `parse` takes any bytes at all, and says in an [`error`] why they are not
 //! what they should be.
 //!
-//! [`explain`] sets a packet on a page, every byte of it; [`field`] is one line
-//! of such a page as other formats give it, and [`paint`] colours it.
+//! [`explain`] sets a packet on a page, every byte of it; [`paint`] colours it.
 
 pub mod checksum;
 pub mod error;
 pub mod explain;
-pub mod field;
 pub mod heartbeat;
 pub mod icmp;
 pub mod icmp_error;

@@ -150,7 +150,7 @@ fn raw_socket(own: IpAddr, server: SocketAddr) -> io::Result<UdpSocket> {
     };
     let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
     // It also receives every ICMP message that reaches this host. Nobody reads
-    // them here, so they shall not take up memory; the kernel has its minimum.
+    // them here, so they are to take up no memory; the kernel has its minimum.
     socket.set_recv_buffer_size(0)?;
     let mut from = server;
     from.set_ip(own);

@@ -1,9 +1,9 @@
 //! Which probe is due, what came back, and when a hop can be told: a trace's state, without a socket.
 //!
-//! Probes are numbered from 1, and so many of them have the same TTL. Many are
+//! Probes are numbered from 1, and a few of them have the same TTL. Many are
 //! under way at the same time, so that silent routers do not add up; but not
-//! all at once, for a router answers only so many. It goes as TCP's slow start
-//! does: few at first, and one more for each answer.
+//! all at once, for a router limits its answers. The number grows as in TCP's
+//! slow start: few at first, and one more for each answer.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const MOST_UNDER_WAY: usize = 16;
 /// 160 probes a second at most.
 const HOLDS_UP: Duration = Duration::from_millis(100);
 
-/// What a trace shall be like.
+/// What is asked of a trace.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The first probe's TTL, at least 1.

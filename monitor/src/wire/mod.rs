@@ -1,4 +1,5 @@
 //! Packet formats that only the monitor speaks. They travel in UDP, DNS over TCP too. No file here touches a socket.
 
 pub mod dns;
+pub mod field;
 pub mod ntp;

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::hex::{WIDTH, hex, pattern, wrap};
-use crate::field as wire;
 use crate::paint::{Colour, Painter};
 
 /// So many bytes of a field stand on one line.
@@ -124,13 +123,6 @@ impl Field {
             *line = format!("{value:VALUE_WIDTH$} {line}").trim_end().to_string();
         }
         lines
-    }
-}
-
-/// What DNS and NTP tell of their fields, value and meaning in one.
-impl From<wire::Field> for Field {
-    fn from(field: wire::Field) -> Field {
-        Field::new(field.bytes, field.name, field.meaning, "")
     }
 }
 

@@ -53,8 +53,8 @@ impl Args {
     /// The address that is to be pinged; its port is 0.
     ///
     /// # Errors
-    /// One line: it does not resolve, or is no single host's; no packet holds
-    /// so much, or nobody allows so many.
+    /// One line: it does not resolve, or is no single host's; the requests would
+    /// be too large, or come too fast.
     pub fn target(&self) -> Result<SocketAddr, String> {
         if let Some(port) = self.host.port {
             return Err(format!("ICMP has no ports: leave out :{port}"));

@@ -6,13 +6,14 @@ use socklab::trace::{Probe, ProbeState, ends_the_way};
 
 /// The mark of an answered probe: `!H` where the host cannot be reached, `!N`
 /// the network, `!P` the protocol; `!X` where somebody forbids it; `!F-1300`
-/// where a packet is too large for the next link, which takes so many bytes;
+/// where a packet is too large for the next link, which takes that many bytes;
 /// `!S`, `!V` and `!C` for codes that nobody sees any more; `!<10>` for other
 /// codes of "unreachable", `!<12-0>` for other types and codes; and `!` alone
 /// where the target's answer had hardly any TTL left, as if it had been sent
 /// with what remained of the probe's.
 ///
-/// A closed port has none: to a UDP probe that is the target's own answer.
+/// A closed port has none: to a UDP probe that is the answer of the target, or
+/// of a firewall in its name.
 pub fn mark(probe: &Probe) -> Option<String> {
     let ProbeState::Answered { error, ttl, .. } = probe.state else {
         return None;

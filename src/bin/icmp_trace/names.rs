@@ -46,7 +46,7 @@ impl Names {
         }
         self.asked.insert(address, Instant::now());
         let answers = self.answers.0.clone();
-        // Without a thread there is no name, which is waited for in vain.
+        // Without a thread no name will come, as with a resolver that is silent.
         let _ = thread::Builder::new().spawn(move || {
             let name = sys::name_of(address).filter(|name| is_plain(name));
             answers.send((address, name))

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::SystemTime;
 
 use monitor::check::{Direction, Packet};
+use monitor::wire::field::Field;
 use monitor::wire::{dns, ntp};
 use packets::explain::{Page, hex};
-use packets::field::Field;
 use packets::icmp::set_checksum;
 use serde_json::{Value, json};
 use socklab::output::{self, Colour, Painter, harmless_json};

@@ -9,7 +9,7 @@ use super::message::Question;
 use super::name::Name;
 use super::reader::Reader;
 use super::record::RawRecord;
-use packets::field::Field;
+use crate::wire::field::Field;
 
 /// The fields of a message in order, and what is wrong where they end early.
 pub fn fields(message: &[u8]) -> (Vec<Field>, Option<Error>) {
@@ -182,8 +182,9 @@ mod tests {
         let query = [0xe6, 0x57, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, b'w', b'e', b'b', 0, 0, 1, 0, 1];
         let (fields, error) = fields(&query);
         assert_eq!(error, None);
-        let fields: Vec<packets::explain::Field> =
-            fields.into_iter().map(packets::explain::Field::from).collect();
+        let on_a_page =
+            |field: Field| packets::explain::Field::new(field.bytes, field.name, field.meaning, "");
+        let fields: Vec<_> = fields.into_iter().map(on_a_page).collect();
         let text =
             packets::explain::dump(&query, &fields, packets::paint::Painter::plain()).join("\n");
         let name = "

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use super::packet::{LENGTH, Packet, Short, mode_name};
 use super::time::Timestamp;
+use crate::wire::field::Field;
 use packets::error::Error;
-use packets::field::Field;
 
 /// A packet taken apart, for an annotated dump. `near` is about now, and says
 /// which era is meant.
