@@ -2,15 +2,17 @@
 //! pipe that nobody reads) does not make the watching stand still.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::Duration;
 use std::{io, thread};
 
 use socklab::output;
 
-/// So many lines may wait; further ones are counted, and told as not shown.
+/// So many lines may wait, and so many bytes in them; further ones are
+/// counted, and told as not shown. A single one may be as long as it likes.
 const ROOM: usize = 10_000;
+const BYTES: usize = 4 * 1024 * 1024;
 
 /// So much is written at once.
 const PIECE: usize = 64 * 1024;
@@ -25,6 +27,15 @@ enum Line {
     End(Sender<()>),
 }
 
+impl Line {
+    fn length(&self) -> usize {
+        match self {
+            Line::Out(text) | Line::Complaint(_, text) => text.len(),
+            Line::End(_) => 0,
+        }
+    }
+}
+
 /// Writes text that ends with a newline where the console's prompt stands.
 pub type AtPrompt = Box<dyn FnMut(String) + Send>;
 
@@ -32,7 +43,15 @@ pub type AtPrompt = Box<dyn FnMut(String) + Send>;
 #[derive(Clone)]
 pub struct Printer {
     queue: SyncSender<Line>,
-    dropped: Arc<AtomicU64>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Bytes in the lines that wait.
+    waiting: AtomicUsize,
+    /// Lines not shown, and not told yet.
+    dropped: AtomicU64,
 }
 
 impl Printer {
@@ -40,11 +59,11 @@ impl Printer {
     /// the prompt, if there is one.
     pub fn start(program: &'static str, at_prompt: Option<AtPrompt>) -> io::Result<Printer> {
         let (queue, lines) = mpsc::sync_channel(ROOM);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let printer = Printer { queue, dropped: Arc::clone(&dropped) };
+        let state = Arc::new(State::default());
+        let printer = Printer { queue, state: Arc::clone(&state) };
         thread::Builder::new()
             .name("printer".to_string())
-            .spawn(move || print_lines(program, &lines, &dropped, at_prompt))?;
+            .spawn(move || print_lines(program, &lines, &state, at_prompt))?;
         Ok(printer)
     }
 
@@ -67,8 +86,12 @@ impl Printer {
     }
 
     fn put(&self, line: Line) {
-        if self.queue.try_send(line).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let length = line.length();
+        let before = self.state.waiting.fetch_add(length, Ordering::Relaxed);
+        let room = before == 0 || before.saturating_add(length) <= BYTES;
+        if !room || self.queue.try_send(line).is_err() {
+            self.state.waiting.fetch_sub(length, Ordering::Relaxed);
+            self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -76,7 +99,7 @@ impl Printer {
 fn print_lines(
     program: &str,
     lines: &Receiver<Line>,
-    dropped: &AtomicU64,
+    state: &State,
     mut at_prompt: Option<AtPrompt>,
 ) {
     let mut text = String::new();
@@ -84,6 +107,7 @@ fn print_lines(
     while let Some(line) = next {
         // One call for all lines that wait is much cheaper than one for each.
         let mut other = None;
+        state.waiting.fetch_sub(line.length(), Ordering::Relaxed);
         match line {
             Line::Out(line) => text = text + &line + "\n",
             Line::Complaint(who, what) if at_prompt.is_some() => {
@@ -103,7 +127,7 @@ fn print_lines(
             Some(Line::End(done)) => drop(done.send(())),
             _ => {}
         }
-        let lost = dropped.swap(0, Ordering::Relaxed);
+        let lost = state.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             output::complain(
                 program,
@@ -112,6 +136,28 @@ fn print_lines(
         }
         if next.is_none() {
             next = lines.recv().ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_nobody_reads_have_a_bound_in_bytes() {
+        let (printed, shown) = mpsc::sync_channel(0);
+        let print: AtPrompt = Box::new(move |text| drop(printed.send(text)));
+        let printer = Printer::start("test", Some(print)).unwrap();
+        // One alone may be longer than all of them together.
+        printer.line("x".repeat(2 * BYTES));
+        assert_eq!(shown.recv_timeout(Duration::from_secs(60)).unwrap().len(), 2 * BYTES + 1);
+        (0..200).for_each(|_| printer.line("y".repeat(64 * 1024)));
+        assert!(printer.state.waiting.load(Ordering::Relaxed) <= BYTES);
+        assert!(printer.state.dropped.load(Ordering::Relaxed) > 100);
+        let mut bytes = 0;
+        while bytes < BYTES / 2 {
+            bytes += shown.recv_timeout(Duration::from_secs(60)).unwrap().len();
         }
     }
 }

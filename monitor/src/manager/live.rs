@@ -159,6 +159,8 @@ fn shortened(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Task;
+    use crate::verdict::Verdict;
 
     const ADDRESS: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
@@ -185,5 +187,41 @@ mod tests {
         assert!(!live.disconnected(1, now));
         assert_eq!(live.presence(now), Presence::Connected);
         assert!(live.disconnected(2, now));
+    }
+
+    #[test]
+    fn what_an_agent_says_of_tasks_that_it_does_not_have_is_not_remembered() {
+        let report = Report {
+            boot_id: "a".into(),
+            seq: 7,
+            task: "1".into(),
+            rev: 1,
+            started_at: String::new(),
+            duration_us: 1,
+            verdict: Verdict::Up,
+            reason: "x".repeat(1000),
+            detail: serde_json::Map::new(),
+        };
+        let task = Task { task: "1".into(), check: "tcp a 1".into(), interval_ms: 1000 };
+        let config = Config { rev: 1, tasks: vec![task] };
+        let answer = |task: &str| TaskAck {
+            task: task.into(),
+            accepted: false,
+            reason: Some("x".repeat(1000)),
+        };
+        let mut live = Live::default();
+        live.connected(1, ADDRESS, "a", Instant::now());
+        live.reported(&Report { task: "other".into(), ..report.clone() }, false);
+        live.reported(&report, true);
+        let ack = ConfigAck { rev: 1, tasks: vec![answer("1"), answer("other")] };
+        live.answered(&ack, &config);
+        assert_eq!(live.last.keys().collect::<Vec<_>>(), ["1"]);
+        assert_eq!(live.last["1"].reason.len(), LONGEST_REASON);
+        assert_eq!(live.answers.keys().collect::<Vec<_>>(), ["1"]);
+        assert_eq!(live.answers["1"].reason.as_ref().unwrap().len(), LONGEST_REASON);
+        assert_eq!((live.last_seq, live.confirmed_rev), (7, Some(1)));
+        // A task that is taken away takes its last result with it.
+        live.configure(&Config { rev: 2, tasks: Vec::new() });
+        assert!(live.last.is_empty());
     }
 }

@@ -53,7 +53,8 @@ struct Args {
     /// Address of the manager: `HOST`, `HOST:PORT` or `[V6]:PORT`
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:54321")]
     manager: Endpoint,
-    /// Store identifier, configuration and unsent results in this file, and in FILE.spool
+    /// Store identifier, configuration and unsent results in this file, and in FILE.spool; without
+    /// it they are in memory only, and lost when the agent ends
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Keep at most N results that the manager has not confirmed; beyond that, drop the oldest
