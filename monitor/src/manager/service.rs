@@ -94,8 +94,6 @@ impl Manager {
             live.last_seq = live.last_seq.max(stored_seq);
             (before, old.is_some(), since)
         };
-        // Only now, when every later change finds the connection and tells it.
-        self.push(agent);
         self.tell(match (taken_over, since) {
             (true, _) => Notice::TakenOver { agent, address, before },
             (false, Some(since)) => {
@@ -107,7 +105,8 @@ impl Manager {
         Ok((admitted, Welcome { agent_id: agent, stored_seq }))
     }
 
-    /// What a connection is to do, whose agent was given this revision last.
+    /// What a connection is to do, whose agent was given this revision last. A
+    /// change is in what is copied here, or finds the connection and says so.
     pub fn due(&self, admitted: Admitted, given: Option<u64>) -> Due {
         let agent = admitted.agent;
         let wanted = lock(&self.live)

@@ -96,6 +96,11 @@ fn a_number_that_cannot_be_ends_the_connection_and_nothing_else() {
         (result(&boot, most, "1", "", ""), "seq"),
         (result("anything", 1, "1", "", ""), "boot_id"),
         (format!(r#"{{"type":"config_ack","rev":{most},"tasks":[]}}"#), "rev"),
+        (r#"{"type":"config_ack","rev":5,"tasks":[]}"#.to_string(), "revision 5, which was not"),
+        (
+            [r#"{"type":"config_ack","rev":0,"tasks":[]}"#; 2].join("\n"),
+            "revision 0, which was not",
+        ),
     ] {
         let mut insider = world.insider();
         insider.stream.write_all((line.clone() + "\n").as_bytes()).unwrap();
