@@ -6,8 +6,9 @@ use std::time::Duration;
 use socklab::output::harmless;
 
 use crate::engine::Now;
+use crate::stamp::{local, ms, span};
 use crate::table::{Cell, Column, Table};
-use crate::tell::{Teller, colour, local, ms, span};
+use crate::tell::Teller;
 use crate::uptime::{Moment, Share};
 use crate::watch::{Watch, Watched};
 
@@ -35,7 +36,7 @@ fn row(of: &Watched, at: Moment) -> [Cell; 9] {
     let (state, lasted) = match of.state.now(at) {
         _ if of.paused => (Cell::from("paused"), String::new()),
         Some((verdict, lasted)) => {
-            (Cell::coloured(verdict.word(), Some(colour(verdict))), span(lasted))
+            (Cell::coloured(verdict.word(), Some(verdict.colour())), span(lasted))
         }
         None => (Cell::from("unknown"), String::new()),
     };
@@ -64,7 +65,7 @@ pub fn history(of: &Watched, now: Now, teller: &Teller) -> String {
         format!("{}: {}", harmless(&of.service.name), harmless(&of.service.check.to_string()));
     for entry in &of.state.history {
         let took = entry.took.map_or(String::new(), |took| format!("   {}", ms(took)));
-        let word = teller.painter.paint(colour(entry.verdict), &format!("{:10}", entry.verdict));
+        let word = teller.painter.paint(entry.verdict.colour(), &format!("{:10}", entry.verdict));
         let stamp = local(entry.wall, &teller.zone);
         let _ = write!(text, "\n{stamp}  {word} {}{took}", harmless(&entry.reason));
     }
@@ -90,11 +91,12 @@ mod tests {
     use crate::outcome::Outcome;
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
+    use socklab::clock::At;
     use socklab::output::Painter;
 
     fn at(seconds: u64) -> Now {
         let wall = Timestamp::from_second(1_713_640_471 + seconds as i64).unwrap();
-        Now { mono: Duration::from_secs(seconds), wall }
+        Now { mono: Duration::from_secs(seconds), wall, at: At::now() }
     }
 
     fn watched() -> Watch {

@@ -29,7 +29,7 @@ pub struct Record {
     #[serde(rename = "type")]
     pub kind: String,
     pub verdict: Verdict,
-    #[serde(rename = "took_ms", with = "stamp::millis")]
+    #[serde(rename = "took_ms", with = "stamp::as_millis")]
     pub took: Option<Duration>,
     pub reason: String,
 }

@@ -1,13 +1,10 @@
 //! Events as lines: for a person, or as JSON.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use socklab::clock;
+use socklab::event::json_line;
 use socklab::output::{Colour, Painter, harmless, harmless_json};
 
+use crate::stamp::local;
 use crate::verdict::Verdict;
 use crate::watch::{Event, What};
 
@@ -50,146 +47,43 @@ impl Teller {
             }
             What::Change { .. } | What::Path { .. } => !self.quiet,
         };
-        wanted.then(|| {
-            if self.json { harmless_json(&json(event).to_string()) } else { self.text(event) }
-        })
+        wanted.then(|| if self.json { harmless_json(&event.json()) } else { self.text(event) })
     }
 
-    fn text(&self, event: &Event) -> String {
-        match &event.what {
-            What::Result { outcome, .. } => {
-                let took = outcome.took.map_or(String::new(), |took| format!("   {}", ms(took)));
-                let rest = format!("{}{took}", harmless(&outcome.reason));
-                self.row(event, outcome.verdict.word(), Some(colour(outcome.verdict)), &rest, false)
-            }
-            What::Change { change, reason } => {
-                let before = match (change.from, change.lasted) {
-                    (Some(from), Some(lasted)) => format!("was {from} for {}", span(lasted)),
-                    _ => "was not known".to_string(),
-                };
-                let rest = format!("{before}; now: {}", harmless(reason));
-                let word = change.to.word().to_uppercase();
-                self.row(event, &word, Some(colour(change.to)), &rest, true)
-            }
-            What::Path { before, now } => {
-                let rest = format!("now {}; was {}", hops(now), hops(before));
-                self.row(event, "PATH", Some(Colour::Yellow), &rest, true)
-            }
-            What::NotRun { why, .. } => {
-                self.row(event, "not run", Some(Colour::Yellow), &why.to_string(), false)
-            }
+    /// The line of anything else that is to be told, and is told always.
+    pub fn always(&self, event: &impl socklab::event::Event) -> String {
+        match self.json {
+            true => harmless_json(&json_line(event)),
+            false => event.line(self.painter),
         }
     }
 
-    fn row(
-        &self,
-        event: &Event,
-        word: &str,
-        colour: Option<Colour>,
-        rest: &str,
-        whole: bool,
-    ) -> String {
+    fn text(&self, event: &Event) -> String {
+        let rest = event.what.to_string();
+        match &event.what {
+            What::Result { outcome, .. } => {
+                let verdict = outcome.verdict;
+                self.row(event, verdict.word(), verdict.colour(), &rest, false)
+            }
+            What::Change { change, .. } => {
+                let word = change.to.word().to_uppercase();
+                self.row(event, &word, change.to.colour(), &rest, true)
+            }
+            What::Path { .. } => self.row(event, "PATH", Colour::Yellow, &rest, true),
+            What::NotRun { .. } => self.row(event, "not run", Colour::Yellow, &rest, false),
+        }
+    }
+
+    /// Its columns; `whole` colours all of them, and not the word alone.
+    fn row(&self, event: &Event, word: &str, colour: Colour, rest: &str, whole: bool) -> String {
         let stamp = local(event.wall, &self.zone);
         let (kind, name) = (event.service.check.kind(), harmless(&event.service.name));
         let tail = format!("{kind:5} {name:width$}   {rest}", width = self.name_width);
         let (word, tail) = (format!("{word:10}"), tail.trim_end());
-        match colour {
-            Some(colour) if whole => self.painter.paint(colour, &format!("{stamp}  {word} {tail}")),
-            Some(colour) => format!("{stamp}  {} {tail}", self.painter.paint(colour, &word)),
-            None => format!("{stamp}  {word} {tail}"),
+        match whole {
+            true => self.painter.paint(colour, &format!("{stamp}  {word} {tail}")),
+            false => format!("{stamp}  {} {tail}", self.painter.paint(colour, &word)),
         }
-    }
-}
-
-/// An event as a JSON object; `time` is in UTC.
-pub fn json(event: &Event) -> Value {
-    let name = match &event.what {
-        What::Result { .. } => "result",
-        What::Change { .. } => "change",
-        What::Path { .. } => "path",
-        What::NotRun { .. } => "skipped",
-    };
-    let mut object = json!({
-        "event": name,
-        "time": clock::stamp(event.wall),
-        "service": event.service.name,
-        "type": event.service.check.kind(),
-    });
-    let more = match &event.what {
-        What::Result { outcome, late, .. } => json!({
-            "verdict": outcome.verdict.word(),
-            "reason": outcome.reason,
-            "took_ms": outcome.took.map(millis),
-            "late_ms": millis(*late),
-            "detail": outcome.detail,
-        }),
-        What::Change { change, reason } => json!({
-            "from": change.from.map(Verdict::word),
-            "to": change.to.word(),
-            "lasted_s": change.lasted.map(|lasted| lasted.as_secs_f64()),
-            "results": change.results,
-            "reason": &**reason,
-        }),
-        What::Path { before, now } => json!({"before": before, "path": now}),
-        What::NotRun { why, .. } => json!({
-            "why": why.word(),
-            "reason": why.to_string(),
-            "checks": why.checks(),
-        }),
-    };
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
-    }
-    object
-}
-
-/// What a verdict looks like on a terminal.
-pub fn colour(verdict: Verdict) -> Colour {
-    match verdict {
-        Verdict::Up => Colour::Green,
-        Verdict::Degraded | Verdict::Unverified => Colour::Yellow,
-        Verdict::Down => Colour::Red,
-    }
-}
-
-/// `2024-04-20 21:14:31`, in local time.
-pub fn local(time: Timestamp, zone: &TimeZone) -> String {
-    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// `16.6 ms`, `0.04 ms`.
-pub fn ms(took: Duration) -> String {
-    match millis(took) {
-        short if short < 1.0 => format!("{short:.2} ms"),
-        long => format!("{long:.1} ms"),
-    }
-}
-
-/// Milliseconds with a fraction, to the microsecond.
-pub fn millis(took: Duration) -> f64 {
-    took.as_micros() as f64 / 1e3
-}
-
-/// A long time in its two largest units: `45s`, `3m 20s`, `2h 3m`, `4d 1h`.
-pub fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
-}
-
-fn hops(path: &Value) -> String {
-    let hop = |hop: &Value| match hop {
-        Value::String(text) => harmless(text),
-        Value::Null => "*".to_string(),
-        other => harmless(&other.to_string()),
-    };
-    match path {
-        Value::Array(hops) => hops.iter().map(hop).collect::<Vec<_>>().join(" "),
-        other => hop(other),
     }
 }
 
@@ -201,11 +95,13 @@ mod tests {
     use crate::outcome::Outcome;
     use crate::state::Change;
     use proptest::prelude::*;
+    use socklab::clock::At;
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn event(name: &str, what: What) -> Event {
         let wall = "2024-04-20T19:14:31.5Z".parse().unwrap();
-        Event { wall, service: Arc::new(example::service(name)), what }
+        Event { at: At::now(), wall, service: Arc::new(example::service(name)), what }
     }
 
     fn result(outcome: Outcome) -> What {
@@ -251,9 +147,11 @@ mod tests {
     #[test]
     fn json_says_the_same_and_has_null_for_what_is_not_known() {
         let outcome = Outcome::down("refused").with("port", 1);
-        let json = json(&event("a", result(outcome)));
-        let expected = r#"{"event":"result","time":"2024-04-20T19:14:31.500000Z","service":"a","type":"tcp","verdict":"down","reason":"refused","took_ms":null,"late_ms":0.07,"detail":{"port":1}}"#;
-        assert_eq!(json.to_string(), expected);
+        let json = event("a", result(outcome)).json();
+        let (name, rest) = json.split_once(",\"at_ns\":").unwrap();
+        assert_eq!(name, "{\"event\":\"result\"");
+        let expected = r#""time":"2024-04-20T19:14:31.500000Z","service":"a","type":"tcp","verdict":"down","reason":"refused","took_ms":null,"late_ms":0.07,"detail":{"port":1}}"#;
+        assert_eq!(rest.split_once(',').unwrap().1, expected);
     }
 
     #[test]
@@ -270,12 +168,6 @@ mod tests {
         let asked =
             What::Result { outcome: Arc::new(Outcome::up("")), late: Duration::ZERO, asked: true };
         assert!(told(&quiet, event("a", asked)));
-    }
-
-    #[test]
-    fn long_times_are_said_in_their_two_largest_units() {
-        let said = [45, 200, 7380, 349_200].map(|seconds| span(Duration::from_secs(seconds)));
-        assert_eq!(said, ["45s", "3m 20s", "2h 3m", "4d 1h"]);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use socklab::output::Colour;
 
 /// The four things that a check may say. There is no "probably up": a service
 /// that was not seen to answer is not up.
@@ -33,6 +34,15 @@ impl Verdict {
             Verdict::Up => 0,
             Verdict::Down => 1,
             Verdict::Degraded | Verdict::Unverified => 3,
+        }
+    }
+
+    /// What it looks like on a terminal.
+    pub fn colour(self) -> Colour {
+        match self {
+            Verdict::Up => Colour::Green,
+            Verdict::Degraded | Verdict::Unverified => Colour::Yellow,
+            Verdict::Down => Colour::Red,
         }
     }
 

@@ -111,7 +111,7 @@ impl Reporter {
 }
 
 /// An event as a line of JSON, without the newline.
-fn json_line(event: &impl Event) -> String {
+pub fn json_line(event: &impl Event) -> String {
     // The events' fields are numbers, text and lists: nothing that JSON lacks.
     serde_json::to_string(event).unwrap_or_else(|why| {
         serde_json::json!({"event": "unprintable", "why": why.to_string()}).to_string()

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use socklab::clock;
+use socklab::clock::{self, At};
 use socklab::output;
 
 use crate::outcome::{Deadline, Outcome};
@@ -29,13 +29,15 @@ use pool::{Pool, Refused};
 /// How long an engine with nothing to do waits.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Two clocks. Everything is decided by the first; the second is a label.
+/// A moment by two clocks. Everything is decided by the first; the second is a label.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     /// Since the program began, by the monotonic clock.
     pub mono: Duration,
     /// What the clock on the wall says. It may be set at any time.
     pub wall: Timestamp,
+    /// The first as events have it, in `at_ns`.
+    pub at: At,
 }
 
 /// Reads the two clocks.
@@ -51,7 +53,8 @@ impl Clock {
     }
 
     pub fn now(&self) -> Now {
-        Now { mono: self.began.elapsed(), wall: clock::now() }
+        let now = Instant::now();
+        Now { mono: now.duration_since(self.began), wall: clock::now(), at: now.into() }
     }
 }
 

@@ -1,13 +1,12 @@
 //! What a person at the prompt asks of the runner, and reading the file again.
 
-use serde_json::json;
-use socklab::clock;
-use socklab::output::{harmless, harmless_json};
+use socklab::output::harmless;
 
 use super::Runner;
+use super::told::Reloaded;
 use crate::console::{self, Command};
+use crate::stamp::span;
 use crate::status;
-use crate::tell::{local, span};
 
 impl Runner {
     pub(super) fn obey(
@@ -72,23 +71,9 @@ impl Runner {
         })?;
         let now = self.engine.clock.now();
         let reload = self.watch.reload(services, now.mono);
-        let text = format!(
-            "{}  reloaded {name}: {} added, {} changed, {} removed, {} unchanged",
-            local(now.wall, &self.teller.zone),
-            reload.added,
-            reload.changed,
-            reload.removed,
-            reload.unchanged
-        );
-        let event = json!({
-            "event": "reload",
-            "time": clock::stamp(now.wall),
-            "added": reload.added,
-            "changed": reload.changed,
-            "removed": reload.removed,
-            "unchanged": reload.unchanged,
-        });
+        let told = Reloaded::new(now, reload, name, self.teller.zone.clone());
+        let line = self.teller.always(&told);
         self.renamed();
-        Ok(if self.teller.json { harmless_json(&event.to_string()) } else { text })
+        Ok(line)
     }
 }

@@ -6,12 +6,12 @@
 //! [`Writer`]: however long one of them stands still, the others go on.
 
 mod commands;
+mod told;
 
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 
-use serde_json::json;
 use socklab::output;
 
 use crate::console::{Command, Names};
@@ -22,10 +22,10 @@ use crate::printer::Printer;
 use crate::service::Service;
 use crate::state::Entry;
 use crate::store::{self, Record};
-use crate::tell::{Teller, span};
+use crate::tell::Teller;
 use crate::uptime::Moment;
-use crate::verdict::Verdict;
 use crate::watch::{Event, Watch, What};
+use told::Summary;
 
 /// So many requests are taken at once before the schedule has its turn again.
 const AT_ONCE: usize = 64;
@@ -167,37 +167,10 @@ impl Runner {
         if let Some(results) = &self.results {
             results.flush();
         }
-        let totals = self.watch.totals();
-        let ran = self.engine.clock.now().mono;
-        let by_verdict: Vec<String> = Verdict::ALL
-            .iter()
-            .zip(totals.checks)
-            .map(|(verdict, count)| format!("{count} {verdict}"))
-            .collect();
-        let text = format!(
-            "{}: ran for {}: {} checks ({}), {} changes of state, {} checks not run",
-            self.program,
-            span(ran),
-            totals.all_checks(),
-            by_verdict.join(", "),
-            totals.changes,
-            totals.not_run
-        );
-        let [up, degraded, down, unverified] = totals.checks;
-        let event = json!({
-            "event": "summary",
-            "ran_s": ran.as_secs_f64(),
-            "services": self.watch.services().len(),
-            "checks": totals.all_checks(),
-            "up": up,
-            "degraded": degraded,
-            "down": down,
-            "unverified": unverified,
-            "changes": totals.changes,
-            "skipped": totals.not_run,
-            "threads": self.engine.pool.threads().0,
-        });
-        self.printer.line(if self.teller.json { event.to_string() } else { text });
+        let (now, threads) = (self.engine.clock.now(), self.engine.pool.threads().0);
+        let services = self.watch.services().len();
+        let summary = Summary::new(self.program, now, services, &self.watch.totals(), threads);
+        self.printer.line(self.teller.always(&summary));
         self.printer.flush();
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::check::trace::path_change;
@@ -41,7 +42,7 @@ pub struct Watched {
 }
 
 /// What a changed file changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Reload {
     pub added: usize,
     pub changed: usize,
@@ -165,7 +166,7 @@ impl Watch {
             let Some(watched) = self.services.get_mut(&id) else { continue };
             watched.counts.not_run += why.checks();
             let first = !std::mem::replace(&mut watched.starved, true);
-            events.push(watched.event(now.wall, What::NotRun { why, first }));
+            events.push(watched.event(now, What::NotRun { why, first }));
         }
     }
 
@@ -184,18 +185,18 @@ impl Watch {
         let late = began.mono.saturating_sub(start.due);
         let asked = std::mem::take(&mut watched.asked);
         let result = What::Result { outcome: Arc::clone(&outcome), late, asked };
-        events.push(watched.event(ended.wall, result));
+        events.push(watched.event(ended, result));
         if let Some(path) = outcome.detail.get("path").filter(|path| !path.is_null()) {
             let before = watched.path.replace(path.clone());
             if let Some(before) = before.filter(|before| path_change(before, path).is_some()) {
-                events.push(watched.event(ended.wall, What::Path { before, now: path.clone() }));
+                events.push(watched.event(ended, What::Path { before, now: path.clone() }));
             }
         }
         if let Some(change) = watched.record(Moment::after_start(ended.mono), ended.wall, &outcome)
         {
             watched.counts.changes += 1;
             let reason = watched.state.last().map_or("".into(), |last| Arc::clone(&last.reason));
-            events.push(watched.event(ended.wall, What::Change { change, reason }));
+            events.push(watched.event(ended, What::Change { change, reason }));
         }
         self.not_run(skipped.into_iter().collect(), ended, events);
     }
@@ -272,8 +273,8 @@ impl Watch {
 }
 
 impl Watched {
-    fn event(&self, wall: Timestamp, what: What) -> Event {
-        Event { wall, service: Arc::clone(&self.service), what }
+    fn event(&self, now: Now, what: What) -> Event {
+        Event { at: now.at, wall: now.wall, service: Arc::clone(&self.service), what }
     }
 
     fn record(&mut self, at: Moment, wall: Timestamp, outcome: &Outcome) -> Option<Change> {

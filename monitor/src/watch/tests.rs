@@ -3,9 +3,10 @@
 use super::*;
 use crate::engine::plan::{NotRun, Start};
 use crate::example::at_port as service;
+use socklab::clock::At;
 
 fn at(ms: u64) -> Now {
-    Now { mono: Duration::from_millis(ms), wall: Timestamp::UNIX_EPOCH }
+    Now { mono: Duration::from_millis(ms), wall: Timestamp::UNIX_EPOCH, at: At::now() }
 }
 
 fn watch(services: Vec<Service>) -> Watch {
@@ -29,7 +30,7 @@ fn ended(
     outcome: Outcome,
     events: &mut Vec<Event>,
 ) {
-    let (start, began) = (start.clone(), Now { mono: began, wall: ended.wall });
+    let (start, began) = (start.clone(), Now { mono: began, ..ended });
     watch.ended(Ended { start, began, ended, outcome }, events);
 }
 
@@ -174,7 +175,7 @@ fn a_clock_that_is_set_changes_nothing_but_the_labels() {
             let mono = Duration::from_millis(step * 100);
             let wall =
                 Timestamp::from_second(1_700_000_000 + step as i64 / 10 + skew(step)).unwrap();
-            let now = Now { mono, wall };
+            let now = Now { mono, wall, at: At::now() };
             let mut events = Vec::new();
             for start in under_way.drain(..) {
                 let outcome = if step % 700 < 50 { Outcome::down("") } else { Outcome::up("") };
