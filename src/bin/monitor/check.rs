@@ -10,12 +10,12 @@ use monitor::config::typed::{self, Typed};
 use monitor::outcome::{Deadline, Outcome};
 use monitor::service::{Service, Settings};
 use monitor::verdict::Verdict;
-use serde_json::{Value, json};
+use serde_json::Value;
 use socklab::cli;
-use socklab::clock;
 use socklab::output::{self, Colour, Painter, harmless_json};
 
 use crate::explain;
+use crate::told::Checked;
 
 /// Check one service once
 ///
@@ -62,25 +62,12 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     };
     let outcome = service.check.run_watched(&Deadline::of(timeout), &mut watch);
     if args.json {
-        output::line(&harmless_json(&event(&service, &outcome).to_string()));
+        output::line(&harmless_json(&Checked::new(&service, &outcome).json()));
     } else {
         output::line(&first_line(&service, &outcome));
         details(&outcome).iter().for_each(|line| output::line(line));
     }
     Ok(ExitCode::from(outcome.verdict.exit_status()))
-}
-
-fn event(service: &Service, outcome: &Outcome) -> Value {
-    json!({
-        "event": "result",
-        "time": clock::stamp(clock::now()),
-        "service": service.name,
-        "type": service.check.kind(),
-        "verdict": outcome.verdict.word(),
-        "reason": outcome.reason,
-        "took_ms": outcome.took.map(|took| took.as_secs_f64() * 1e3),
-        "detail": outcome.detail,
-    })
 }
 
 /// `up  dns  8.8.8.8 google.com MX  10 smtp.google.com.  16.6 ms`

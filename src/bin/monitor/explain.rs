@@ -9,7 +9,9 @@ use monitor::wire::field::Field;
 use monitor::wire::{dns, ntp};
 use packets::explain::{Page, hex};
 use packets::icmp::set_checksum;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use socklab::clock::At;
 use socklab::output::{self, Colour, Painter, harmless_json};
 
 /// So many bytes of a field stand on a line; of a longer one the first are shown.
@@ -28,18 +30,18 @@ pub fn packet(kind: &str, number: u32, packet: &Packet, as_json: bool) {
         Direction::Received => "received",
     };
     let painter = Painter::for_stdout();
-    let (lines, mut event) = match kind {
+    let (lines, explained) = match kind {
         "dns" => {
             let (fields, fault) = dns::fields::fields(bytes);
             let fault = fault.map(|fault| fault.to_string());
-            (lines(bytes, &fields, fault.as_deref(), painter), event(&fields, fault))
+            (lines(bytes, &fields, fault.as_deref(), painter), Explained::fields(fields, fault))
         }
         "ntp" => {
             let (fields, fault) = match ntp::fields::fields(bytes, SystemTime::now()) {
                 Ok(fields) => (fields, None),
                 Err(why) => (Vec::new(), Some(why.to_string())),
             };
-            (lines(bytes, &fields, fault.as_deref(), painter), event(&fields, fault))
+            (lines(bytes, &fields, fault.as_deref(), painter), Explained::fields(fields, fault))
         }
         _ => {
             let peer = packet.peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -54,20 +56,19 @@ pub fn packet(kind: &str, number: u32, packet: &Packet, as_json: bool) {
                 set_checksum(from, to, &mut filled);
             }
             let page = Page::icmp_message(from, to, &filled);
-            (page.lines(painter), json!({ "page": page.json() }))
+            (page.lines(painter), Explained::Page { page: page.json() })
         }
     };
     if as_json {
-        let mut first = json!({
-            "event": "packet",
-            "type": kind,
-            "direction": way,
-            "bytes": hex(bytes).replace(' ', ""),
-        });
-        if let (Some(first), Some(rest)) = (first.as_object_mut(), event.as_object_mut()) {
-            first.append(rest);
-        }
-        output::line(&harmless_json(&first.to_string()));
+        let told = Told {
+            at_ns: At::now(),
+            kind,
+            direction: way,
+            bytes: hex(bytes).replace(' ', ""),
+            explained,
+        };
+        // Text and numbers can always be written.
+        output::line(&harmless_json(&serde_json::to_string(&told).unwrap_or_default()));
         return;
     }
     let kind = kind.to_uppercase();
@@ -93,16 +94,45 @@ fn lines(bytes: &[u8], fields: &[Field], fault: Option<&str>, painter: Painter) 
     fields.iter().map(line).chain(fault).collect()
 }
 
-fn event(fields: &[Field], fault: Option<String>) -> Value {
-    let field = |field: &Field| {
-        json!({
-            "offset": field.bytes.start,
-            "length": field.bytes.len(),
-            "name": field.name,
-            "meaning": field.meaning,
-        })
-    };
-    json!({ "fields": fields.iter().map(field).collect::<Vec<_>>(), "fault": fault })
+/// A packet as JSON has it.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "packet")]
+struct Told<'a> {
+    at_ns: At,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    direction: &'static str,
+    /// In hexadecimal.
+    bytes: String,
+    #[serde(flatten)]
+    explained: Explained,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Explained {
+    Fields { fields: Vec<ToldField>, fault: Option<String> },
+    Page { page: Value },
+}
+
+#[derive(Serialize)]
+struct ToldField {
+    offset: usize,
+    length: usize,
+    name: String,
+    meaning: String,
+}
+
+impl Explained {
+    fn fields(fields: Vec<Field>, fault: Option<String>) -> Explained {
+        let told = |field: Field| ToldField {
+            offset: field.bytes.start,
+            length: field.bytes.len(),
+            name: field.name.to_string(),
+            meaning: field.meaning.to_string(),
+        };
+        Explained::Fields { fields: fields.into_iter().map(told).collect(), fault }
+    }
 }
 
 /// The address from which this machine sends to another: connecting a UDP

@@ -27,6 +27,7 @@ mod check;
 mod explain;
 mod run;
 mod sample;
+mod told;
 
 const NAME: &str = "monitor";
 

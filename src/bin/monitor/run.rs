@@ -4,7 +4,6 @@
 //! (`monitor/src/runner/`); checks, prompt, signals and scrapes come to it.
 
 use std::io::{self, IsTerminal};
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -16,15 +15,15 @@ use monitor::printer::Printer;
 use monitor::runner::{Request, Runner, Sources};
 use monitor::tell::Teller;
 use monitor::{atomic, metrics, scrape};
-use serde_json::json;
 use socklab::cli::Exit;
 use socklab::endpoint::{Endpoint, cause};
-use socklab::output::{self, Painter, harmless_json};
+use socklab::output::{self, Painter};
 use socklab::signals::{self, Signal};
 use socklab::sys::TerminalMode;
 
 use crate::NAME;
 use crate::sample::Sample;
+use crate::told::{FileIsRight, Start};
 
 // Its words for --help stand in main.rs: here they would be those of the whole program.
 #[derive(clap::Args)]
@@ -48,13 +47,13 @@ pub struct Args {
     json: bool,
     /// Store the results in this folder, one file per day (UTC); the next start continues from them
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    pub data: Option<PathBuf>,
     /// Serve the latest results to Prometheus at this address, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<Endpoint>,
     /// Run at most N checks at once, each on its own thread
     #[arg(long, value_name = "N", default_value_t = pool::THREADS, value_parser = threads, allow_negative_numbers = true)]
-    threads: usize,
+    pub threads: usize,
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -101,12 +100,11 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         None => (None, None),
     };
     let printer = Printer::start(NAME, at_prompt).map_err(no_thread)?;
-    let teller = Teller::new(args.json, args.quiet, args.changes_only, Painter::for_stdout());
     let count = services.len();
     let mut runner = Runner::new(
         NAME,
         args.threads,
-        teller,
+        teller(args),
         printer.clone(),
         names,
         sources(args, &config, &sample),
@@ -115,7 +113,8 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     if let Some(folder) = &args.data {
         runner.keep_results(folder)?;
     }
-    runner.say(start(args, count, listener.as_ref()));
+    let metrics = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    runner.say(teller(args).always(&Start::new(args, count, metrics)));
     listener
         .as_ref()
         .and_then(scrape::warning)
@@ -206,47 +205,13 @@ fn sources(args: &Args, config: &Config, sample: &Option<Sample>) -> Sources {
     }
 }
 
-/// The first line: what is watched, and how many checks there can be at once.
-fn start(args: &Args, services: usize, listener: Option<&TcpListener>) -> String {
-    let metrics = listener.and_then(|listener| listener.local_addr().ok());
-    let from = args.config.as_deref().map(Path::display);
-    if args.json {
-        let event = json!({
-            "event": "start",
-            "program": NAME,
-            "services": services,
-            "config": from.map(|path| path.to_string()),
-            "threads": args.threads,
-            "metrics": metrics.as_ref().map(SocketAddr::to_string),
-            "data": args.data.as_deref().map(|folder| folder.display().to_string()),
-        });
-        return harmless_json(&event.to_string());
-    }
-    let from = match from {
-        Some(path) => format!("of {path}"),
-        None => "of its own (no file was given)".to_string(),
-    };
-    let mut text = format!(
-        "{NAME}: watching {services} services {from}, at most {} checks at once",
-        args.threads
-    );
-    if let Some(folder) = &args.data {
-        text += &format!(", results kept in {}", folder.display());
-    }
-    if let Some(address) = metrics {
-        text += &format!(", metrics at http://{address}/metrics");
-    }
-    text
+fn teller(args: &Args) -> Teller {
+    Teller::new(args.json, args.quiet, args.changes_only, Painter::for_stdout())
 }
 
 fn is_right(args: &Args, path: &Path, config: &Config) -> Exit {
-    let (path, services) = (path.display().to_string(), config.services.len());
-    output::line(&match args.json {
-        true => harmless_json(
-            &json!({"event": "config", "config": path, "services": services}).to_string(),
-        ),
-        false => format!("{path}: {services} services, no errors"),
-    });
+    let told = FileIsRight::new(path.display().to_string(), config.services.len());
+    output::line(&teller(args).always(&told));
     Exit::Ok
 }
 
