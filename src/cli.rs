@@ -58,19 +58,26 @@ pub fn finish(program: &str, result: Result<Exit, String>) -> ExitCode {
 /// Parses the command line. On a wrong one it prints a single line and ends
 /// the process with status 2; on `--help` and `--version` with status 0.
 pub fn parse<Args: Parser>(program: &str) -> Args {
-    Args::try_parse().unwrap_or_else(|error| end_for(program, &error, one_line::<Args>(&error)))
+    try_parse::<Args>().unwrap_or_else(|error| end_for(program, &error, one_line::<Args>(&error)))
 }
 
 /// As [`parse`], for a client whose `server` has flags of its own, to which a
 /// user who gives them to the client is sent.
 pub fn parse_client<Args: Parser, ServerFlags: clap::Args>(program: &str, server: &str) -> Args {
-    Args::try_parse().unwrap_or_else(|error| {
+    try_parse::<Args>().unwrap_or_else(|error| {
         let line = match servers_flag::<ServerFlags>(&error) {
             Some(flag) => format!("{flag} is a flag of the server: give it to {server}"),
             None => one_line::<Args>(&error),
         };
         end_for(program, &error, line)
     })
+}
+
+fn try_parse<Args: Parser>() -> Result<Args, clap::Error> {
+    // Help is to be read in a terminal of 80 columns, and not to grow with it.
+    let mut command = Args::command().max_term_width(80);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 fn end_for(program: &str, error: &clap::Error, line: String) -> ! {

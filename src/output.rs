@@ -65,9 +65,36 @@ fn cannot_write(why: &io::Error) {
 }
 
 /// Writes `who: what` to stderr, on one line, whatever a peer or a file put
-/// into it. If stderr is gone as well there is no place left to say so.
+/// into it; on a terminal the line is broken between words where it is too long.
+/// If stderr is gone as well there is no place left to say so.
 pub fn complain(who: &str, what: &str) {
-    let _ = io::stderr().write_all(format!("{who}: {}\n", harmless(what)).as_bytes());
+    let line = format!("{who}: {}", harmless(what));
+    let line = match terminal_size::terminal_size_of(io::stderr()) {
+        Some((width, _)) => wrapped(&line, usize::from(width.0)),
+        None => line,
+    };
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A line in lines of at most `width` characters, broken at spaces; all but the
+/// first are indented. A word that is longer than that stays in one piece.
+fn wrapped(line: &str, width: usize) -> String {
+    const INDENT: &str = "  ";
+    let (mut text, mut used) = (String::new(), 0);
+    for word in line.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            text.push('\n');
+            text.push_str(INDENT);
+            used = INDENT.len();
+        } else if !text.is_empty() {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += length;
+    }
+    text
 }
 
 /// Appends a character, or what is written for it: the one place that decides
@@ -242,7 +269,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_long_line_is_broken_between_words_and_a_short_one_is_left_alone() {
+        let line = "echo_client: cannot reach 127.0.0.1:7: refused; is it there?";
+        assert_eq!(wrapped(line, 80), line);
+        let broken = "echo_client: cannot\n  reach 127.0.0.1:7:\n  refused; is it\n  there?";
+        assert_eq!(wrapped(line, 20), broken);
+        assert_eq!(wrapped("a longer-than-the-line b", 5), "a\n  longer-than-the-line\n  b");
+        assert_eq!(wrapped("two  spaces", 80), "two  spaces");
+    }
+
     proptest! {
+        #[test]
+        fn breaking_a_line_changes_nothing_but_its_spaces(line in "[a-z ]{0,200}", width in 1usize..50) {
+            let text = wrapped(&line, width);
+            let words = |text: &str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+            prop_assert_eq!(words(&text), words(&line));
+        }
+
         #[test]
         fn no_text_has_anything_harmful_left(text in hostile()) {
             let shown = harmless(&text);
