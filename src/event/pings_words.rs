@@ -38,7 +38,8 @@ impl fmt::Display for InPingsWords<&Summary<'_>> {
         write!(f, "\n--- {target} {protocol} statistics ---\n{}", counts(self.0))?;
         // Whole milliseconds, the rest cut off.
         write!(f, ", time {}ms", took.as_millis())?;
-        self.0.write_figures(f)
+        self.0.write_figures(f)?;
+        self.0.write_histogram(f)
     }
 }
 

@@ -99,6 +99,21 @@ impl<'a> Summary<'a> {
         for line in rtt_lines(self.rtts).iter().chain(&loss_sentence(self.counts)) {
             write!(f, "\n{line}")?;
         }
+        Ok(())
+    }
+
+    /// The lines for a person without the histogram, for a summary that has
+    /// more to say before it.
+    pub fn write_counts(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Summary { target, protocol, took, .. } = self;
+        let ms = took.as_secs_f64() * 1e3;
+        write!(f, "\n--- {target} {protocol} statistics ---\n")?;
+        write!(f, "{}, time {ms:.0} ms", counts_line(self.counts))?;
+        self.write_figures(f)
+    }
+
+    /// The histogram, if it is wanted, with a newline before each line.
+    pub fn write_histogram(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if self.histogram && self.rtts.count() > 0 {
             write!(f, "\nrtt histogram:")?;
             for line in histogram::draw(&self.rtts.sorted()) {
@@ -117,11 +132,8 @@ impl Serialize for Summary<'_> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Summary { target, protocol, took, .. } = self;
-        let ms = took.as_secs_f64() * 1e3;
-        write!(f, "\n--- {target} {protocol} statistics ---\n")?;
-        write!(f, "{}, time {ms:.0} ms", counts_line(self.counts))?;
-        self.write_figures(f)
+        self.write_counts(f)?;
+        self.write_histogram(f)
     }
 }
 

@@ -182,7 +182,7 @@ pub struct ClientSummary<'a> {
 
 impl fmt::Display for ClientSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.summary)?;
+        self.summary.write_counts(f)?;
         if let (Some(offset), Some(bound)) = (self.offset_ms, self.offset_bound_ms) {
             write!(f, "\nserver's clock minus ours: {offset:+.3} ms, give or take {bound:.3} ")?;
             write!(f, "(beat with the shortest RTT)")?;
@@ -192,7 +192,7 @@ impl fmt::Display for ClientSummary<'_> {
             write!(f, "\ndiff was negative in {answers}: not a way of negative length, ")?;
             write!(f, "but a server's clock behind ours")?;
         }
-        Ok(())
+        self.summary.write_histogram(f)
     }
 }
 

@@ -119,7 +119,7 @@ pub struct TcpSummary<'a> {
 
 impl fmt::Display for TcpSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.ping)?;
+        self.ping.write_counts(f)?;
         if let (Some(min), Some(avg), Some(max), Some(mdev)) =
             (self.connect_min_ms, self.connect_avg_ms, self.connect_max_ms, self.connect_mdev_ms)
         {
@@ -142,7 +142,10 @@ impl fmt::Display for TcpSummary<'_> {
         if let Some(resent @ 1..) = self.retransmits {
             words.push(format!("{} sent again", plural(resent, "segment")));
         }
-        if words.is_empty() { Ok(()) } else { write!(f, "\n{}", words.join(", ")) }
+        if !words.is_empty() {
+            write!(f, "\n{}", words.join(", "))?;
+        }
+        self.ping.write_histogram(f)
     }
 }
 
