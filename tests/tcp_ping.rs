@@ -533,6 +533,7 @@ fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
 
 #[test]
 fn after_a_pause_a_reply_is_judged_by_when_it_came_and_not_by_when_it_was_read() {
+    let _stamps = common::kernel_stamps();
     let timeout = Duration::from_secs(3);
     for (in_time, fate) in [(true, "reply"), (false, "late")] {
         let (listener, address) = listener();

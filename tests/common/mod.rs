@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -299,6 +299,23 @@ pub fn with_a_name_of_two_addresses(script: &str) -> String {
 /// All lines of JSON in a text.
 pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Has the kernel stamp what arrives, for all programs, as long as the socket
+/// lives. Without it, it begins only a little after a program asks for it.
+pub fn kernel_stamps() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has ports");
+    let began = Instant::now();
+    while socklab::sys::stamp_arrivals(&socket) {
+        let own = socket.local_addr().expect("it is bound");
+        socket.send_to(b"?", own).expect("loopback is up");
+        let packet = socklab::sys::receive_packet(&socket, &mut [0; 9], DEADLINE);
+        if packet.expect("its own datagram arrives").stamp.is_some() {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "the kernel stamps nothing");
+    }
+    socket
 }
 
 /// Says loudly that a test did not run, and why. With SOCKLAB_STRICT=1 it is a

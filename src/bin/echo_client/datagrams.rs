@@ -10,6 +10,7 @@ use socklab::ears::{Ears, Heard};
 use socklab::endpoint::{any_port, cannot_reach, cause, no_socket, not_itself};
 use socklab::event::ErrorSeen;
 use socklab::servers::Attempt;
+use socklab::sys;
 
 use crate::event::{Ended, Fate};
 use crate::input::Messages;
@@ -28,6 +29,10 @@ pub fn exchange(
 ) -> Result<Attempt<Exit>, String> {
     let mut ledger = ledger(args, "UDP", server);
     ledger.start(args, None);
+    // The kernel stamps arrivals while any socket wants it, and begins a little
+    // late: this one wants it all the while.
+    let keeper = UdpSocket::bind(any_port(server)).map_err(|why| no_socket(&why))?;
+    sys::stamp_arrivals(&keeper);
     let mut buffer = vec![0; 65_536];
     let mut trouble = None;
     while let Some(message) = messages.take().unwrap_or_else(|why| {

@@ -9,6 +9,7 @@
 //! on Ctrl-C the totals. Read `run`, which accepts, then `Server::serve`, which
 //! talks to one client.
 
+mod damage;
 mod event;
 mod ledger;
 
@@ -23,8 +24,8 @@ use packets::tcp_ping::{self, LOST};
 use socklab::cli::{self, Exit, LOOK_UP, Rate};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::event::Reporter;
-use socklab::impair::{Fate, ImpairArgs, Impairment};
-use socklab::output::{self, plural};
+use socklab::impair::{Fate, Impairment};
+use socklab::output;
 use socklab::places::Places;
 use socklab::ports;
 use socklab::reject::{self, RejectArgs, Rejecter};
@@ -81,11 +82,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, String> {
-    let plan = Impairment::new(&damage(args), args.loss)?
-        .rejecting(args.reject.reject_rate, args.reject.with());
+    let plan = damage::plan(args)?;
     let address = args.bind.resolve(ports::TCP_PING, Family::Any)?;
-    // Each connection is an open file.
-    sys::allow_many_files();
+    sys::allow_many_files(); // Each connection is one.
 
     // From here on the kernel makes connections; they wait until they are accepted.
     let listener = TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))?;
@@ -93,7 +92,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
     output::for_ever(NAME, Some("clients are answered"));
     let server = Arc::new(Server {
-        rejecter: rejecter(&args.reject, &listener, address)?,
+        rejecter: damage::rejecter(&args.reject, &listener, address)?,
         trickle: args.trickle.map(NonZeroUsize::get),
         idle_timeout: args.idle_timeout,
         ledger: Ledger::new(address, &plan, Reporter::new(args.json, args.quiet)),
@@ -101,7 +100,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     });
     let at_the_end = Arc::clone(&server);
     cli::end_on_ctrl_c(move || at_the_end.ledger.close())?;
-    server.ledger.listening(&what_else(args));
+    server.ledger.listening(&damage::what_else(args));
 
     let places = Places::new(args.max_clients.get());
     loop {
@@ -199,22 +198,17 @@ impl Server {
             self.ledger.received();
             let message =
                 Message { client: *client, connection: *number, message: fates.requests() };
-            let (reply, last) = match fate {
-                Fate::Dropped => (LOST.to_vec(), true),
-                Fate::Rejected { draw } => {
-                    let Some(rejecter) = &self.rejecter else { continue };
-                    let problem = rejecter.problem(*client, draw);
-                    self.ledger.answered(message, request, &fate, Some(problem));
-                    if !rejecter.segment(problem, *client, stream, initial) {
-                        self.ledger.failed(message, &fate, "no ICMP error could be sent");
-                    }
-                    continue;
-                }
+            let reply = match fate {
                 Fate::Replied(treatment) => {
+                    thread::sleep(treatment.delay);
                     let mut reply = request.to_vec();
                     tcp_ping::reply_to(&mut reply);
-                    thread::sleep(treatment.delay);
-                    (reply, false)
+                    reply
+                }
+                Fate::Dropped => LOST.to_vec(),
+                Fate::Rejected { draw } => {
+                    self.reject(stream, initial, message, request, &fate, draw);
+                    continue;
                 }
             };
             // Told before it is sent: the client's next message may come in on
@@ -224,9 +218,27 @@ impl Server {
                 self.ledger.failed(message, &fate, &cause(&why));
                 return Err(why);
             }
-            if last {
+            if let Fate::Dropped = fate {
                 return Ok(Reason::Lost);
             }
+        }
+    }
+
+    /// Sends an ICMP error in place of a reply. The connection goes on.
+    fn reject(
+        &self,
+        stream: &TcpStream,
+        initial: Option<u32>,
+        message: Message,
+        request: &[u8],
+        fate: &Fate,
+        draw: u64,
+    ) {
+        let Some(rejecter) = &self.rejecter else { return };
+        let problem = rejecter.problem(message.client, draw);
+        self.ledger.answered(message, request, fate, Some(problem));
+        if !rejecter.segment(problem, message.client, stream, initial) {
+            self.ledger.failed(message, fate, "no ICMP error could be sent");
         }
     }
 
@@ -258,46 +270,7 @@ fn cannot_accept(why: &io::Error) {
     }
 }
 
-/// What sends ICMP errors to the clients of this listener, if the flags ask for it.
-fn rejecter(
-    args: &RejectArgs,
-    listener: &TcpListener,
-    address: SocketAddr,
-) -> Result<Option<Rejecter>, String> {
-    let rejecter = Rejecter::if_asked(args, address)?;
-    if rejecter.is_some() && !sys::keep_syns(listener) {
-        return Err("cannot reject over TCP: this system shows no SYN, and without its sequence \
-                    number nobody believes an ICMP error; try udp_ping_server"
-            .to_string());
-    }
-    Ok(rejecter)
-}
-
 /// Tells the client that nothing more will come. If it is gone already, so be it.
 fn hang_up(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
-}
-
-/// The damage that makes sense in a stream: a byte too many, too few or spoilt
-/// is what TCP exists to prevent.
-fn damage(args: &Args) -> ImpairArgs {
-    ImpairArgs {
-        loss: Some(args.loss),
-        seed: args.seed,
-        delay: args.delay,
-        drop: Vec::new(),
-        burst: None,
-        jitter: Duration::ZERO,
-        duplicate: Rate::ZERO,
-        reorder: Rate::ZERO,
-        corrupt: Rate::ZERO,
-    }
-}
-
-/// What the first line says behind loss, delay and seed.
-fn what_else(args: &Args) -> String {
-    let trickle =
-        args.trickle.map(|size| format!(", {} at a time", plural(size.get() as u64, "byte")));
-    let one = args.one_at_a_time.then_some(", one client at a time");
-    trickle.unwrap_or_default() + one.unwrap_or_default()
 }
