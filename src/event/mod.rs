@@ -103,7 +103,7 @@ impl Reporter {
     /// Writes what is no [`Event`] type yet, also with `--quiet`.
     pub fn tell_value(&self, colour: Option<Colour>, text: &str, event: &Value) {
         output::line(&match (self.json, colour) {
-            (true, _) => event.to_string(),
+            (true, _) => output::harmless_json(&event.to_string()),
             (false, Some(colour)) => self.painter.paint(colour, text),
             (false, None) => text.to_string(),
         });
@@ -113,7 +113,7 @@ impl Reporter {
 /// An event as a line of JSON, without the newline.
 pub fn json_line(event: &impl Event) -> String {
     // The events' fields are numbers, text and lists: nothing that JSON lacks.
-    serde_json::to_string(event).unwrap_or_else(|why| {
+    output::harmless_json(&serde_json::to_string(event).unwrap_or_else(|why| {
         serde_json::json!({"event": "unprintable", "why": why.to_string()}).to_string()
-    })
+    }))
 }

@@ -7,7 +7,7 @@ use monitor::lab::Lab;
 use monitor::lab::commands::{self, Command};
 use monitor::lab::services::Service;
 use serde_json::{Map, Value, json};
-use socklab::output;
+use socklab::output::{self, harmless_json};
 
 pub struct Screen<'a> {
     pub json: bool,
@@ -25,7 +25,7 @@ impl Screen<'_> {
                 "ca_file": ca_file.display().to_string(),
                 "services": self.states(),
             });
-            return output::line(&event.to_string());
+            return output::line(&harmless_json(&event.to_string()));
         }
         let well = |service: &Service| self.state(*service) == "open";
         let broken = match Service::ALL.iter().filter(|service| !well(service)).count() {
@@ -47,7 +47,7 @@ impl Screen<'_> {
     pub fn status(&self) {
         if self.json {
             let event = json!({"event": "status", "services": self.states()});
-            return output::line(&event.to_string());
+            return output::line(&harmless_json(&event.to_string()));
         }
         for service in Service::ALL {
             let address = self.lab.address(service).to_string();
