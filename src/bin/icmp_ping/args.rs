@@ -35,7 +35,7 @@ pub struct Args {
     /// Fill requests with these bytes, 1 to 16 of them in hexadecimal
     #[arg(long, value_name = "HEX", value_parser = pattern)]
     pub pattern: Option<Pattern>,
-    /// Forbid fragments: a packet that is too large is answered with the size that is not
+    /// Forbid fragments: the answer to a packet that is too large says what size would pass
     #[arg(long)]
     pub df: bool,
     /// Send through this interface, or from this address
