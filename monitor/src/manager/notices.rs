@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use socklab::clock::At;
+
 use super::tell::Notice;
 
 /// The most bytes that may wait. A result's figures take some twenty times
@@ -20,14 +22,14 @@ const BASE: usize = 256;
 /// Where notices go.
 #[derive(Debug, Clone)]
 pub struct Notices {
-    queue: Sender<(Notice, usize)>,
+    queue: Sender<(At, Notice, usize)>,
     state: Arc<State>,
 }
 
 /// Where they come out.
 #[derive(Debug)]
 pub struct Inbox {
-    queue: Receiver<(Notice, usize)>,
+    queue: Receiver<(At, Notice, usize)>,
     state: Arc<State>,
 }
 
@@ -55,28 +57,28 @@ impl Notices {
             return;
         }
         // At the end nobody listens any more.
-        let _ = self.queue.send((notice, size));
+        let _ = self.queue.send((At::now(), notice, size));
     }
 }
 
 impl Inbox {
-    /// The next notice, in the order in which they were put in.
+    /// The next notice, in the order in which they were put in, and when that was.
     ///
     /// # Errors
     /// None came in time, or none will come any more.
-    pub fn next(&self, timeout: Duration) -> Result<Notice, RecvTimeoutError> {
+    pub fn next(&self, timeout: Duration) -> Result<(At, Notice), RecvTimeoutError> {
         let left_out = self.state.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            return Ok(Notice::LeftOut { notices: left_out });
+            return Ok((At::now(), Notice::LeftOut { notices: left_out }));
         }
-        let (notice, size) = self.queue.recv_timeout(timeout)?;
+        let (at, notice, size) = self.queue.recv_timeout(timeout)?;
         self.state.bytes.fetch_sub(size, Ordering::Relaxed);
-        Ok(notice)
+        Ok((at, notice))
     }
 
     /// Those that are there now.
     pub fn drain(&self) -> impl Iterator<Item = Notice> {
-        std::iter::from_fn(|| self.next(Duration::ZERO).ok())
+        std::iter::from_fn(|| self.next(Duration::ZERO).ok().map(|(_, notice)| notice))
     }
 }
 
@@ -105,11 +107,14 @@ mod tests {
         let (notices, inbox) = queue();
         let lost = || Notice::Lost { agent: 1, reason: "x".repeat(ROOM / 4) };
         (0..5).for_each(|_| notices.put(lost()));
-        assert_eq!(inbox.next(Duration::ZERO), Ok(Notice::LeftOut { notices: 2 }));
+        assert_eq!(
+            inbox.next(Duration::ZERO).map(|(_, notice)| notice),
+            Ok(Notice::LeftOut { notices: 2 })
+        );
         assert_eq!(inbox.drain().count(), 3);
         // There is room again.
         notices.put(lost());
-        assert_eq!(inbox.next(Duration::ZERO), Ok(lost()));
+        assert_eq!(inbox.next(Duration::ZERO).map(|(_, notice)| notice), Ok(lost()));
         assert_eq!(inbox.next(Duration::ZERO), Err(RecvTimeoutError::Timeout));
     }
 }

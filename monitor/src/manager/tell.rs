@@ -1,224 +1,209 @@
 //! What the manager tells while it runs: results as they come, and what is out of order.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use socklab::cli::show_duration;
+use socklab::clock::At;
 use socklab::output::{Colour, harmless_up_to};
 
 use crate::protocol::{Dropped, Report, TaskAck};
 use crate::verdict::Verdict;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Notice {
     /// An agent came for the first time since the start.
     Connected {
+        #[serde(rename = "agent_id")]
         agent: u64,
         address: SocketAddr,
         name: Option<String>,
     },
     /// It came back, after so long.
     Reconnected {
+        #[serde(rename = "agent_id")]
         agent: u64,
         address: SocketAddr,
+        #[serde(rename = "after_s", serialize_with = "seconds")]
         after: Duration,
     },
     /// A second connection of the same identifier: the first was ended.
     TakenOver {
+        #[serde(rename = "agent_id")]
         agent: u64,
         address: SocketAddr,
         before: Option<SocketAddr>,
     },
     /// Its connection ended.
     Lost {
+        #[serde(rename = "agent_id")]
         agent: u64,
         reason: String,
     },
     /// It did not come back in time.
     Silent {
+        #[serde(rename = "agent_id")]
         agent: u64,
+        #[serde(rename = "after_s", serialize_with = "seconds")]
         after: Duration,
     },
     /// Its clock differs from the manager's by so many seconds; positive: it is ahead.
     Skewed {
+        #[serde(rename = "agent_id")]
         agent: u64,
         seconds: f64,
     },
     Result {
+        #[serde(rename = "agent_id")]
         agent: u64,
         address: Option<SocketAddr>,
         check: String,
+        #[serde(flatten)]
         report: Box<Report>,
     },
     /// It had no room for these.
     Dropped {
+        #[serde(rename = "agent_id")]
         agent: u64,
+        #[serde(flatten)]
         dropped: Dropped,
     },
     /// It confirmed a configuration, of which it refused some tasks.
     Configured {
+        #[serde(rename = "agent_id")]
         agent: u64,
         rev: u64,
         tasks: usize,
         refused: Vec<TaskAck>,
     },
     /// Somebody was not let in.
-    Refused {
-        address: SocketAddr,
-        reason: String,
-    },
+    Refused { address: SocketAddr, reason: String },
     /// So many could not be told: they came faster than they were read.
-    LeftOut {
-        notices: u64,
-    },
+    LeftOut { notices: u64 },
     /// A result could not be stored, and was not acknowledged.
-    NotStored {
-        why: String,
-    },
+    NotStored { why: String },
 }
 
 impl Notice {
-    /// The line for a person, and its colour. What peers say is made harmless.
-    pub fn text(&self) -> (Option<Colour>, String) {
+    /// Its line of JSON, without the newline, having happened at `at`.
+    pub fn json(&self, at: At) -> String {
+        let mut event = serde_json::to_value(self).unwrap_or_default();
+        if let Value::Object(fields) = &mut event {
+            fields.shift_insert(1, "at_ns".to_string(), at.ns().into());
+        }
+        event.to_string()
+    }
+
+    /// The colour of its line.
+    pub fn colour(&self) -> Option<Colour> {
+        match self {
+            Notice::Connected { .. } | Notice::Reconnected { .. } => Some(Colour::Green),
+            Notice::TakenOver { .. }
+            | Notice::Skewed { .. }
+            | Notice::Refused { .. }
+            | Notice::LeftOut { .. } => Some(Colour::Yellow),
+            Notice::Lost { .. }
+            | Notice::Silent { .. }
+            | Notice::Dropped { .. }
+            | Notice::NotStored { .. } => Some(Colour::Red),
+            Notice::Configured { refused, .. } => (!refused.is_empty()).then_some(Colour::Red),
+            Notice::Result { report, .. } => {
+                let verdict = report.verdict;
+                (verdict != Verdict::Up).then(|| verdict.colour())
+            }
+        }
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(time.as_secs_f64())
+}
+
+/// The line for a person. What peers say is made harmless.
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Notice::Connected { agent, address, name } => {
                 let name = name.as_ref().map_or(String::new(), |name| format!(" {}", said(name)));
-                (Some(Colour::Green), format!("agent {agent}{name} connected from {address}"))
+                write!(f, "agent {agent}{name} connected from {address}")
             }
             Notice::Reconnected { agent, address, after } => {
-                let after = show_duration(Duration::from_secs(after.as_secs()));
-                (
-                    Some(Colour::Green),
-                    format!("agent {agent} reconnected from {address}, after {after}"),
-                )
+                write!(f, "agent {agent} reconnected from {address}, after {}", whole(*after))
             }
             Notice::TakenOver { agent, address, before } => {
                 let before = before.map_or("another".to_string(), |before| before.to_string());
-                let text = format!(
+                write!(
+                    f,
                     "agent {agent} connected from {address} while connected from {before}: \
                      the new connection takes over"
-                );
-                (Some(Colour::Yellow), text)
+                )
             }
-            Notice::Lost { agent, reason } => {
-                (Some(Colour::Red), format!("agent {agent} lost: {}", said(reason)))
-            }
+            Notice::Lost { agent, reason } => write!(f, "agent {agent} lost: {}", said(reason)),
             Notice::Silent { agent, after } => {
-                let after = show_duration(Duration::from_secs(after.as_secs()));
-                (Some(Colour::Red), format!("agent {agent} silent for {after}"))
+                write!(f, "agent {agent} silent for {}", whole(*after))
             }
             Notice::Skewed { agent, seconds } => {
                 let side = if *seconds > 0.0 { "ahead of" } else { "behind" };
-                let text =
-                    format!("agent {agent}'s clock is {:.1} s {side} this one's", seconds.abs());
-                (Some(Colour::Yellow), text)
+                write!(f, "agent {agent}'s clock is {:.1} s {side} this one's", seconds.abs())
             }
             Notice::Result { agent, address, check, report } => {
                 let address = address.map_or(String::new(), |address| format!(" {address}"));
-                let colour = match report.verdict {
-                    Verdict::Up => None,
-                    Verdict::Down => Some(Colour::Red),
-                    Verdict::Degraded | Verdict::Unverified => Some(Colour::Yellow),
-                };
-                let took = report.duration_us as f64 / 1e3;
-                let text = format!(
-                    "{}  agent {agent}{address}  {:10}  {}  {}  {took:.1} ms",
+                write!(
+                    f,
+                    "{}  agent {agent}{address}  {:10}  {}  {}  {:.1} ms",
                     said(&report.started_at),
                     report.verdict,
                     said(check),
                     said(&report.reason),
-                );
-                (colour, text)
+                    report.duration_us as f64 / 1e3,
+                )
             }
             Notice::Dropped { agent, dropped } => {
                 let Dropped { first, last, .. } = dropped;
                 let count = last.saturating_sub(*first).saturating_add(1);
-                let text = format!(
+                write!(
+                    f,
                     "agent {agent} dropped {count} results, {first} to {last}, for lack of room"
-                );
-                (Some(Colour::Red), text)
+                )
             }
             Notice::Configured { agent, rev, tasks, refused } if refused.is_empty() => {
-                (None, format!("agent {agent} confirmed revision {rev}, {tasks} tasks"))
+                write!(f, "agent {agent} confirmed revision {rev}, {tasks} tasks")
             }
             Notice::Configured { agent, rev, refused, .. } => {
-                let refused: Vec<String> = refused
-                    .iter()
-                    .map(|task| {
-                        let reason = task.reason.as_deref().unwrap_or("no reason given");
-                        format!("task {}: {}", said(&task.task), said(reason))
-                    })
-                    .collect();
-                let text =
-                    format!("agent {agent} refuses part of revision {rev}: {}", refused.join("; "));
-                (Some(Colour::Red), text)
+                write!(f, "agent {agent} refuses part of revision {rev}: {}", reasons(refused))
             }
             Notice::Refused { address, reason } => {
-                (Some(Colour::Yellow), format!("{address} not let in: {}", said(reason)))
+                write!(f, "{address} not let in: {}", said(reason))
             }
             Notice::LeftOut { notices } => {
-                let text = format!("{notices} lines not shown: they came too fast");
-                (Some(Colour::Yellow), text)
+                write!(f, "{notices} lines not shown: they came too fast")
             }
-            Notice::NotStored { why } => (
-                Some(Colour::Red),
-                format!(
-                    "a result could not be stored: {}; the agent will send it again",
-                    said(why)
-                ),
+            Notice::NotStored { why } => write!(
+                f,
+                "a result could not be stored: {}; the agent will send it again",
+                said(why)
             ),
         }
     }
+}
 
-    pub fn json(&self) -> Value {
-        match self {
-            Notice::Connected { agent, address, name } => {
-                json!({"event": "connected", "agent_id": agent, "address": address, "name": name})
-            }
-            Notice::Reconnected { agent, address, after } => {
-                json!({"event": "reconnected", "agent_id": agent, "address": address,
-                       "after_s": after.as_secs_f64()})
-            }
-            Notice::TakenOver { agent, address, before } => {
-                json!({"event": "taken_over", "agent_id": agent, "address": address,
-                       "before": before})
-            }
-            Notice::Lost { agent, reason } => {
-                json!({"event": "lost", "agent_id": agent, "reason": reason})
-            }
-            Notice::Silent { agent, after } => {
-                json!({"event": "silent", "agent_id": agent, "after_s": after.as_secs_f64()})
-            }
-            Notice::Skewed { agent, seconds } => {
-                json!({"event": "skewed", "agent_id": agent, "seconds": seconds})
-            }
-            Notice::Result { agent, address, check, report } => {
-                let mut event = json!({"event": "result", "agent_id": agent, "address": address,
-                                       "check": check});
-                if let (Some(event), Ok(Value::Object(report))) =
-                    (event.as_object_mut(), serde_json::to_value(report.as_ref()))
-                {
-                    event.extend(report);
-                }
-                event
-            }
-            Notice::Dropped { agent, dropped } => {
-                json!({"event": "dropped", "agent_id": agent, "boot_id": dropped.boot_id,
-                       "first": dropped.first, "last": dropped.last})
-            }
-            Notice::Configured { agent, rev, tasks, refused } => {
-                json!({"event": "configured", "agent_id": agent, "rev": rev, "tasks": tasks,
-                       "refused": refused})
-            }
-            Notice::Refused { address, reason } => {
-                json!({"event": "refused", "address": address, "reason": reason})
-            }
-            Notice::LeftOut { notices } => json!({"event": "left_out", "notices": notices}),
-            Notice::NotStored { why } => json!({"event": "not_stored", "why": why}),
-        }
-    }
+/// In whole seconds.
+fn whole(time: Duration) -> String {
+    show_duration(Duration::from_secs(time.as_secs()))
+}
+
+/// Which tasks were refused, and why.
+fn reasons(refused: &[TaskAck]) -> String {
+    let one = |task: &TaskAck| {
+        let reason = task.reason.as_deref().unwrap_or("no reason given");
+        format!("task {}: {}", said(&task.task), said(reason))
+    };
+    refused.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// The longest text of a peer's that is shown, in characters.
@@ -267,7 +252,7 @@ mod tests {
         #[test]
         fn nothing_that_a_peer_says_reaches_the_terminal_raw(evil in hostile()) {
             for notice in notices(&evil) {
-                let (_, text) = notice.text();
+                let text = notice.to_string();
                 prop_assert!(!text.chars().any(is_harmful), "{text:?}");
             }
         }
@@ -278,7 +263,23 @@ mod tests {
         // Quoted and cut, it is as long as it was before.
         let evil = format!("\u{1b}[2J{}", "A".repeat(204));
         for notice in notices(&evil) {
-            assert!(!notice.text().1.contains('\u{1b}'), "{notice:?}");
+            assert!(!notice.to_string().contains('\u{1b}'), "{notice:?}");
         }
+    }
+
+    #[test]
+    fn json_begins_with_the_name_and_the_moment() {
+        let at = At::now();
+        let event = |notice: &Notice| -> Value { serde_json::from_str(&notice.json(at)).unwrap() };
+        for notice in notices("x") {
+            let event = event(&notice);
+            let first: Vec<&String> = event.as_object().unwrap().keys().take(2).collect();
+            assert_eq!(first, ["event", "at_ns"], "{event}");
+            assert_eq!(event["at_ns"], at.ns());
+        }
+        let silent = event(&Notice::Silent { agent: 7, after: Duration::from_millis(1500) });
+        assert_eq!((&silent["agent_id"], &silent["after_s"]), (&7.into(), &1.5.into()));
+        let result = event(&notices("x").swap_remove(2));
+        assert_eq!((&result["event"], &result["verdict"]), (&"result".into(), &"down".into()));
     }
 }

@@ -37,7 +37,7 @@ use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::output::{self, Painter};
 use socklab::sys::{self, TerminalMode};
-use teller::{Teller, start};
+use teller::{Start, Teller};
 
 const NAME: &str = "monitor_manager";
 
@@ -127,7 +127,8 @@ fn run(args: &Args) -> Result<Exit, String> {
         None => (None, None),
     };
     let printer = Printer::start(NAME, at_prompt).map_err(|why| no_thread(&why))?;
-    printer.line(start(args, address, scraped.as_ref()));
+    let metrics = scraped.as_ref().and_then(|scraped| scraped.local_addr().ok());
+    printer.line(Start::new(args, address, metrics).line(args.json));
     notes.into_iter().for_each(|note| printer.complain(NAME, note));
     let warning = token_warning.map(str::to_string);
     let warnings = warning.into_iter().chain(scraped.as_ref().and_then(scrape::warning));

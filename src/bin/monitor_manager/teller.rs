@@ -1,6 +1,7 @@
 //! What the manager tells, as lines for people or as JSON.
 
-use std::net::{SocketAddr, TcpListener};
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -8,42 +9,69 @@ use monitor::manager::notices::Inbox;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
 use monitor::printer::Printer;
-use serde_json::json;
-use socklab::output::{Painter, harmless_json};
+use serde::Serialize;
+use socklab::clock::{self, At};
+use socklab::event::{Event, json_line};
+use socklab::output::{Painter, harmless, harmless_json};
 
 use crate::{Args, NAME};
 
 /// The first line: where it listens, what it asks for, and where it keeps what.
-pub fn start(args: &Args, address: SocketAddr, scraped: Option<&TcpListener>) -> String {
-    let metrics = scraped.and_then(|scraped| scraped.local_addr().ok());
-    let results = args.results().map(|folder| folder.display().to_string());
-    let (token, tls) = (args.token_file.is_some(), args.tls.is_some());
-    if args.json {
-        let event = json!({
-            "event": "start",
-            "program": NAME,
-            "listening": address,
-            "data": args.data.display().to_string(),
-            "results": results,
-            "metrics": metrics,
-            "token": token,
-            "tls": tls,
-        });
-        return harmless_json(&event.to_string());
-    }
-    let mut text = format!("{NAME}: listening on {address}");
-    text += if tls { " with TLS" } else { "" };
-    text += if token { ", token required" } else { ", no token" };
-    text += &format!(", configuration in {}", args.data.display());
-    match results {
-        Some(folder) => text += &format!(", results in {folder}"),
-        None => text += ", results only in memory",
-    }
-    if let Some(address) = metrics {
-        text += &format!(", metrics at http://{address}/metrics");
-    }
-    text
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "start")]
+pub struct Start {
+    at_ns: At,
+    clock: &'static str,
+    program: &'static str,
+    listening: SocketAddr,
+    local: SocketAddr,
+    data: String,
+    results: Option<String>,
+    metrics: Option<SocketAddr>,
+    token: bool,
+    tls: bool,
 }
+
+impl Start {
+    pub fn new(args: &Args, address: SocketAddr, metrics: Option<SocketAddr>) -> Start {
+        Start {
+            at_ns: At::now(),
+            clock: clock::NAME,
+            program: NAME,
+            listening: address,
+            local: address,
+            data: args.data.display().to_string(),
+            results: args.results().map(|folder| folder.display().to_string()),
+            metrics,
+            token: args.token_file.is_some(),
+            tls: args.tls.is_some(),
+        }
+    }
+
+    /// The line, for a person or as JSON.
+    pub fn line(&self, json: bool) -> String {
+        if json { harmless_json(&json_line(self)) } else { self.to_string() }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{NAME}: listening on {}", self.listening)?;
+        f.write_str(if self.tls { " with TLS" } else { "" })?;
+        f.write_str(if self.token { ", token required" } else { ", no token" })?;
+        write!(f, ", configuration in {}", harmless(&self.data))?;
+        match &self.results {
+            Some(folder) => write!(f, ", results in {}", harmless(folder))?,
+            None => f.write_str(", results only in memory")?,
+        }
+        match self.metrics {
+            Some(address) => write!(f, ", metrics at http://{address}/metrics"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Event for Start {}
 
 /// How notices are told.
 pub struct Teller {
@@ -57,7 +85,7 @@ impl Teller {
     pub fn tell_all(&self, manager: &Manager, inbox: &Inbox, printer: &Printer) {
         loop {
             match inbox.next(Duration::from_secs(1)) {
-                Ok(notice) => self.tell(&notice, printer),
+                Ok((at, notice)) => self.tell(at, &notice, printer),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -65,17 +93,20 @@ impl Teller {
         }
     }
 
-    fn tell(&self, notice: &Notice, printer: &Printer) {
+    fn tell(&self, at: At, notice: &Notice, printer: &Printer) {
         let result = matches!(notice, Notice::Result { .. });
         if result && self.quiet {
             return;
         }
         if self.json {
-            return printer.line(harmless_json(&notice.json().to_string()));
+            return printer.line(harmless_json(&notice.json(at)));
         }
-        let (colour, text) = notice.text();
+        let text = notice.to_string();
         // What is out of order stands out, also without colour.
         let text = if result { text } else { format!("*** {text}") };
-        printer.line(colour.map_or(text.clone(), |colour| self.painter.paint(colour, &text)));
+        printer.line(match notice.colour() {
+            Some(colour) => self.painter.paint(colour, &text),
+            None => text,
+        });
     }
 }
