@@ -155,7 +155,7 @@ impl Talk {
             }
         }
         match stream.flush() {
-            Err(why) if why.kind() != ErrorKind::WouldBlock => return Err(why),
+            Err(why) if why.kind() != ErrorKind::WouldBlock => Err(why),
             _ => self.judge_progress(),
         }
     }
