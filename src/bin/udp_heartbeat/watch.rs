@@ -119,6 +119,9 @@ mod tests {
         // Not decided yet, beats 3 and 5 are no misses.
         assert_eq!(verdicts(&misses), [0; 0]);
         assert_eq!(verdicts(&[("alive", 3), ("missed", 4), ("missed", 5), ("missed", 6)]), [6]);
+        // All three fell silent before the server answered a later beat.
+        let later = [("alive", 9), ("missed", 5), ("missed", 6), ("missed", 7)];
+        assert_eq!(verdicts(&later), [0; 0]);
         // An error may answer a later beat first.
         assert_eq!(verdicts(&[("missed", 5), ("missed", 3), ("missed", 4)]), [4]);
         assert_eq!(verdicts(&[("missed", 1), ("missed", 2), ("alive", 4), ("missed", 3)]), [0; 0]);
