@@ -172,7 +172,7 @@ impl Event for Connection<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The client has shut its side down, and all was echoed.
-    EndOfStream,
+    Eof,
     StopWord,
     /// Nothing moved for this long.
     Idle(Duration),
@@ -185,7 +185,7 @@ pub enum End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            End::EndOfStream => write!(f, "end of stream"),
+            End::Eof => write!(f, "end of stream"),
             End::StopWord => write!(f, "stop word"),
             End::Idle(time) => write!(f, "nothing moved for {}", show_duration(*time)),
             End::Failed(why) | End::NoThread(why) => write!(f, "{why}"),

@@ -69,7 +69,7 @@ struct Args {
     /// Show only the totals at the end
     #[arg(short, long)]
     quiet: bool,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
 }
@@ -250,7 +250,7 @@ fn echo_stream(mut stream: &TcpStream, server: &Server, bytes: &mut u64) -> io::
             // The client has shut its side down: it will say no more, but it
             // still listens, and everything so far has been written to it.
             Ok(0) if watch.as_ref().is_some_and(Watch::found_at_end) => return Ok(End::StopWord),
-            Ok(0) => return Ok(End::EndOfStream),
+            Ok(0) => return Ok(End::Eof),
             Ok(length) => length,
             Err(why) if why.kind() == ErrorKind::Interrupted => continue,
             Err(why) => return Err(why),

@@ -73,7 +73,7 @@ pub struct Args {
     /// Show no messages, only the totals at the end
     #[arg(short, long)]
     quiet: bool,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
     /// The connection goes on: to it, ICMP errors are hints
