@@ -207,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_is_added_in_milliseconds() {
+        let mut rtts = Rtts::default();
+        rtts.add(Duration::from_micros(1500));
+        rtts.add(Duration::from_millis(2));
+        assert_eq!((rtts.min(), rtts.max()), (Some(1.5), Some(2.0)));
+    }
+
+    #[test]
     fn counts_tell_what_is_lost_of_what_is_decided() {
         let counts = Counts {
             sent: 20,

@@ -158,6 +158,15 @@ mod tests {
     ];
 
     #[test]
+    fn a_packet_that_is_all_header_is_whole() {
+        let mut bytes = PING;
+        bytes[at::TOTAL_LENGTH.end - 1] = HEADER as u8;
+        assert_eq!(Header::parse(&bytes).unwrap().1, b"");
+        bytes[at::TOTAL_LENGTH.end - 1] = HEADER as u8 - 1;
+        assert!(Header::parse(&bytes).is_err());
+    }
+
+    #[test]
     fn a_captured_header_is_read_and_made_again_byte_for_byte() {
         let (header, payload) = Header::parse(&PING).unwrap();
         assert_eq!((header.total_length, header.ttl, header.protocol), (84, 64, ICMP));

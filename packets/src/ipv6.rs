@@ -132,6 +132,16 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn what_follows_the_payload_is_cut_off() {
+        let mut packet = [0; HEADER + 5];
+        packet[0] = 0x60;
+        packet[at::PAYLOAD_LENGTH.end - 1] = 2;
+        assert_eq!(Header::parse(&packet).unwrap().1.len(), 2);
+        packet[at::PAYLOAD_LENGTH.end - 1] = 9;
+        assert_eq!(Header::parse(&packet).unwrap().1.len(), 5);
+    }
+
+    #[test]
     fn extension_headers_are_stepped_over() {
         let header = Header {
             traffic_class: 0,
