@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use socklab::cli::show_duration;
 use socklab::clock::At;
-use socklab::output::{Colour, harmless_up_to};
+use socklab::output::{Colour, harmless_up_to, plural};
 
 use crate::protocol::{Dropped, Report, TaskAck};
 use crate::verdict::Verdict;
@@ -166,13 +166,12 @@ impl fmt::Display for Notice {
             Notice::Dropped { agent, dropped } => {
                 let Dropped { first, last, .. } = dropped;
                 let count = last.saturating_sub(*first).saturating_add(1);
-                write!(
-                    f,
-                    "agent {agent} dropped {count} results, {first} to {last}, for lack of room"
-                )
+                let count = plural(count, "result");
+                write!(f, "agent {agent} dropped {count}, {first} to {last}, for lack of room")
             }
             Notice::Configured { agent, rev, tasks, refused } if refused.is_empty() => {
-                write!(f, "agent {agent} confirmed revision {rev}, {tasks} tasks")
+                let tasks = plural(*tasks as u64, "task");
+                write!(f, "agent {agent} confirmed revision {rev}, {tasks}")
             }
             Notice::Configured { agent, rev, refused, .. } => {
                 write!(f, "agent {agent} refuses part of revision {rev}: {}", reasons(refused))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use socklab::cli::show_duration;
-use socklab::output::Painter;
+use socklab::output::{Painter, plural};
 
 use super::data::Agent;
 use super::live::{Live, Presence};
@@ -131,8 +131,8 @@ pub fn all_queues(manager: &Manager) -> Vec<String> {
             let count = counts.get(id).copied().unwrap_or_default();
             table.row([
                 format!("agent {id}").into(),
-                format!("{} tasks", agent.tasks.len()).into(),
-                format!("{} results", count.stored).into(),
+                plural(agent.tasks.len() as u64, "task").into(),
+                plural(count.stored, "result").into(),
                 format!("{} dropped", count.dropped).into(),
                 presence(all.get(id).unwrap_or(&empty), agent).into(),
             ]);

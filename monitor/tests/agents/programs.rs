@@ -152,7 +152,7 @@ fn a_change_reaches_a_connected_agent_and_what_it_refuses_is_shown() {
     let shown = manager.command("viewconf 1", "icmp 10.1.2.3");
     assert!(shown.contains("refused: this agent may not contact"), "{shown}");
     manager.command("delconf 1 icmp 10.1.2.3", "removed");
-    manager.process().line_with("confirmed revision 3, 1 tasks").unwrap();
+    manager.process().line_with("confirmed revision 3, 1 task").unwrap();
     let queue = manager.command("list_queue 1", "configuration:");
     assert!(queue.contains("revision 3 given, 3 confirmed"), "{queue}");
     manager.command("addconf", "usage: addconf");

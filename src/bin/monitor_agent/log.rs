@@ -8,7 +8,7 @@ use monitor::printer::Printer;
 use monitor::protocol::{Config, ConfigAck, MOST_TASKS};
 use serde_json::json;
 use socklab::cli;
-use socklab::output::{Colour, Painter, harmless_json};
+use socklab::output::{Colour, Painter, harmless_json, plural};
 
 use crate::{Args, NAME};
 
@@ -95,15 +95,19 @@ impl Log {
         let text = match (kept, on_disk) {
             (0, _) if !admitted => "no manager let it in, and there are no results".to_string(),
             (0, _) => "all results are confirmed".to_string(),
-            (kept, true) => format!("{kept} results unconfirmed, kept for the next start"),
+            (kept, true) => format!("{}, kept for the next start", unconfirmed(kept)),
             (kept, false) if state => {
-                format!("{kept} results unconfirmed, and lost: the disk does not take them")
+                format!("{}, and lost: the disk does not take them", unconfirmed(kept))
             }
-            (kept, false) => format!("{kept} results unconfirmed, and lost: there is no --state"),
+            (kept, false) => format!("{}, and lost: there is no --state", unconfirmed(kept)),
         };
         // The terminal has written ^C on this line.
         let text = if cli::stopping() { format!("\n{text}") } else { text };
         let event = json!({"event": "summary", "unconfirmed": kept, "kept": on_disk});
         self.say(None, &text, &event);
     }
+}
+
+fn unconfirmed(results: usize) -> String {
+    format!("{} unconfirmed", plural(results as u64, "result"))
 }
