@@ -73,7 +73,7 @@ impl<'a> Ears<'a> {
         if std::mem::take(&mut self.refused) {
             return Ok(Heard::Error(self.refusal()));
         }
-        if let Some(error) = self.queue.next() {
+        if let Some(error) = self.queue.oldest() {
             return Ok(Heard::Error(error));
         }
         let asked = Instant::now();

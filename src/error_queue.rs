@@ -56,13 +56,13 @@ impl Default for ErrorQueue {
 
 impl ErrorQueue {
     /// The oldest error that was taken and not yet told.
-    pub fn next(&mut self) -> Option<IcmpError> {
+    pub fn oldest(&mut self) -> Option<IcmpError> {
         self.taken.pop_front()
     }
 
     /// A call on the socket, such as `send`, failed with `why`: true if the
     /// reason is an error that answers an *earlier* packet, which
-    /// [`next`](ErrorQueue::next) tells. The call has done nothing, and may be
+    /// [`oldest`](ErrorQueue::oldest) tells. The call has done nothing, and may be
     /// made again.
     pub fn excuses(&mut self, socket: &UdpSocket, why: &io::Error) -> bool {
         let mut any = false;
@@ -98,7 +98,7 @@ impl ErrorQueue {
     /// The same, if no ICMP error explains it.
     pub fn instead(&mut self, socket: &UdpSocket, why: io::Error) -> io::Result<Instead> {
         let excused = self.excuses(socket, &why);
-        match (self.next(), why.kind()) {
+        match (self.oldest(), why.kind()) {
             (Some(error), _) => Ok(Instead::Error(error)),
             (None, ErrorKind::WouldBlock) => Ok(Instead::Silence),
             (None, ErrorKind::Interrupted) => Ok(Instead::Interrupted),

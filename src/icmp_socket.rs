@@ -139,7 +139,7 @@ impl IcmpSocket {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn listen<'a>(&mut self, buffer: &'a mut [u8], time: Duration) -> io::Result<Heard<'a>> {
-        if let Some(error) = self.errors.next() {
+        if let Some(error) = self.errors.oldest() {
             return Ok(Heard::Error(error));
         }
         let received =

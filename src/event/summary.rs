@@ -11,7 +11,7 @@ use crate::histogram;
 use crate::output::plural;
 use crate::stats::{Counts, Rtts};
 
-/// The event `summary`. Its JSON fields are those of [`Figures`].
+/// The event `summary`. Its JSON fields are those of `Figures`, below.
 #[derive(Debug, Clone)]
 pub struct Summary<'a> {
     pub at_ns: At,

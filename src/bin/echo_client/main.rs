@@ -49,7 +49,7 @@ const NAME: &str = "echo_client";
 #[derive(Parser)]
 #[command(version, name = NAME)]
 struct Args {
-    /// The server: HOST, HOST:PORT or [V6]:PORT; a port alone is one on 127.0.0.1
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`; a port alone is one on 127.0.0.1
     #[arg(default_value_t = Endpoint::on_loopback(ports::ECHO))]
     server: Endpoint,
     /// Send over one TCP connection, not in UDP datagrams

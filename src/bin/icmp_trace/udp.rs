@@ -69,7 +69,7 @@ impl UdpProber {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn listen(&mut self, time: Duration) -> io::Result<Heard> {
-        let instead = match self.errors.next() {
+        let instead = match self.errors.oldest() {
             Some(error) => Instead::Error(error),
             None => match sys::receive_packet(&self.socket, &mut self.buffer, time) {
                 Ok(packet) => return Ok(heard(reply(self.target, &packet))),

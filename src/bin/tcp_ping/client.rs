@@ -42,7 +42,7 @@ use ledger::Ledger;
 #[command(mut_arg("timeout", |flag| flag.help("Wait this long for connection and reply together")))]
 #[command(mut_arg("interval", |flag| flag.help("Start a ping every TIME, but not before the last one is over")))]
 pub struct Args {
-    /// The server: HOST, HOST:PORT or [V6]:PORT; a port alone is one on 127.0.0.1
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`; a port alone is one on 127.0.0.1
     #[arg(default_value_t = Endpoint::on_loopback(ports::TCP_PING))]
     server: Endpoint,
     /// Send all pings over one connection; a new one is made only when it is lost

@@ -25,7 +25,7 @@ use crate::watch::{Clocks, Watch};
     mut_arg("quiet", |flag| flag.help("Show only the verdicts and the summary"))
 )]
 pub struct Args {
-    /// The server: HOST, HOST:PORT or [V6]:PORT; a port alone is one on 127.0.0.1
+    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`; a port alone is one on 127.0.0.1
     #[arg(default_value_t = Endpoint::on_loopback(ports::HEARTBEAT))]
     server: Endpoint,
     /// Take the server for dead after N unanswered beats in a row
