@@ -144,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn a_size_that_the_text_fills_exactly_needs_no_padding() {
+        let (seq, time) = (7, "T");
+        let length = Request::unpadded(seq, time);
+        let mut message = Vec::new();
+        for (size, padded) in [(0, length), (length, length), (length + 1, length + 1)] {
+            Request { seq, time, size }.emit(&mut message);
+            assert_eq!(message.len(), padded, "size {size}");
+        }
+    }
+
+    #[test]
     fn what_is_no_reply_has_no_sequence() {
         for bytes in [
             b"" as &[u8],

@@ -212,7 +212,7 @@ fn wrong_usage_is_one_line_and_status_2() {
     let taken = taken.local_addr().unwrap().to_string();
     for (args, word) in [
         (vec!["run", "/nonexistent.toml"], "cannot read /nonexistent.toml"),
-        (vec!["run", &empty], "nothing to watch"),
+        (vec!["run", &empty], "names no service to watch"),
         (vec!["run", "--check-config"], "needs a file"),
         (vec!["run", "--threads", "0"], "1 to 10000"),
         (vec!["run", "--threads", "-1"], "1 to 10000"),

@@ -1,7 +1,7 @@
 //! Ping: sends ICMP echo requests made by hand, and times the replies.
 //!
 //! ```text
-//! sudo cargo run -q --bin icmp_ping -- 192.0.2.7
+//! sudo target/debug/icmp_ping 192.0.2.7
 //! cargo build -q && unshare -rn sh -c 'ip link set lo up; target/debug/icmp_ping 127.0.0.1'
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! Traceroute: finds the routers on the way to a host, by packets that die on purpose.
 //!
 //! ```text
-//! sudo cargo run -q --bin icmp_trace -- 10.0.2.2
+//! sudo target/debug/icmp_trace 10.0.2.2
 //! cargo run -q --bin icmp_trace -- --udp 10.0.2.2
 //! ```
 //!

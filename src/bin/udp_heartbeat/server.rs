@@ -66,8 +66,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     reporter.tell_always(&ServerStart::new(address, &plan, args));
     let mut service: Service<Client> = Service::new(plan, &socket)?;
     let (mut ways, mut malformed) = (Ways::default(), 0);
-    let mut next_look = Instant::now();
-    let mut buffer = vec![0; 65_536];
+    let (mut next_look, mut buffer) = (Instant::now(), vec![0; 65_536]);
 
     while !cli::stopping() {
         service.settle(&reporter);

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run -q --bin udp_ping_client -- -n 10
 //! cargo run -q --bin udp_ping_client -- 192.0.2.7:12000 -n 0 -i 200ms
-//! sudo cargo run -q --bin udp_ping_client -- -n 1 --explain
+//! sudo target/debug/udp_ping_client -n 1 --explain
 //! ```
 //!
 //! You see each request's fate, one of reply, late, lost, refused or corrupt,
