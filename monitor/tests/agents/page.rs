@@ -11,21 +11,24 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::{lacks, skip, tool};
-use crate::world::{Cable, Manager, wait_until};
+use crate::world::{CLOCK_LIBRARY, Cable, Manager, wait_until};
 
 /// A program in Python, killed when it is dropped.
-struct Agent(std::process::Child);
+pub struct Agent(std::process::Child);
 
 impl Agent {
-    fn start(folder: &Path, cable: &Cable) -> Agent {
+    pub fn start(folder: &Path, cable: &Cable) -> Agent {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/page_agent.py");
         let mut command: Command = tool("python3");
         command.arg(script).args(["127.0.0.1", &cable.address.port().to_string(), "token"]);
+        if let Some(library) = std::env::var_os(CLOCK_LIBRARY) {
+            command.env("LD_PRELOAD", library);
+        }
         Agent(command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// What it says at its end.
-    fn end(mut self) -> Value {
+    /// What it says at its end: how many results it `made`, and the numbers that it has `kept`.
+    pub fn end(mut self) -> Value {
         kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM).unwrap();
         let stdout = self.0.stdout.take().unwrap();
         serde_json::from_reader(stdout).unwrap()

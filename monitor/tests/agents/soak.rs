@@ -17,6 +17,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::common::{lacks, skip, tool};
 use crate::hostile::{TOKEN, memory};
+use crate::page;
 use crate::trouble::{INSIDERS, Trouble};
 use crate::world::{CLOCK, CLOCK_LIBRARY, Cable, Manager, Process, setting, wait_until};
 
@@ -33,6 +34,9 @@ const FAULTS: u32 = 10;
 
 #[test]
 fn every_result_is_stored_exactly_once_whatever_dies() {
+    if let Some(why) = lacks(&["python3"]) {
+        return skip("the soak", &why);
+    }
     if let Some(disk) = std::env::var_os(DISK) {
         return Soak::start(Path::new(&disk)).run();
     }
@@ -106,6 +110,12 @@ impl Agent {
     }
 }
 
+struct Page {
+    cable: Cable,
+    agent: Option<page::Agent>,
+    end: serde_json::Value,
+}
+
 struct Soak {
     folder: PathBuf,
     clock: Option<PathBuf>,
@@ -113,6 +123,9 @@ struct Soak {
     chance: ChaCha8Rng,
     manager: Manager,
     agents: Vec<Agent>,
+    /// One that was written from the protocol's page alone. It keeps everything
+    /// in memory, so it is cut off but not killed; what it said at its end.
+    page: Page,
     /// The most memory that a manager ever had, in KiB.
     memory: u64,
     claims: u32,
@@ -125,7 +138,7 @@ impl Soak {
         let mut manager = Manager::start(folder, &["--quiet", "--token-file", "token"]);
         // What is watched: four ports that take connections.
         let ports: Vec<u16> = (0..TASKS).map(|_| open_port()).collect();
-        for agent in 1..=agents + FAULTS as usize {
+        for agent in 1..=agents + 1 + FAULTS as usize {
             for port in &ports {
                 manager.command(&format!("addconf {agent} tcp 127.0.0.1 {port} 1"), "added");
             }
@@ -135,6 +148,7 @@ impl Soak {
             clock: std::env::var_os(CLOCK).map(PathBuf::from),
             step: Duration::from_secs(setting("SOAK_SECONDS", 20)) / FAULTS,
             chance: ChaCha8Rng::seed_from_u64(7),
+            page: Page { cable: Cable::to(manager.address), agent: None, end: Default::default() },
             manager,
             agents: Vec::new(),
             memory: 0,
@@ -145,7 +159,8 @@ impl Soak {
             agent.start(folder);
             soak.agents.push(agent);
         }
-        wait_until("all agents have come", || soak.claimed() == agents);
+        soak.page.agent = Some(page::Agent::start(folder, &soak.page.cable));
+        wait_until("all agents have come", || soak.claimed() == agents + 1);
         soak
     }
 
@@ -210,6 +225,7 @@ impl Soak {
         self.manager.restart();
         let cut = self.pick();
         self.agents[cut].cable.cut();
+        self.page.cable.cut();
         self.pause(0.1..0.2);
         self.agents[dead].cable.set_dead(false);
     }
@@ -219,7 +235,7 @@ impl Soak {
         let mut agent = Agent::new(self.agents.len(), &self.manager);
         agent.cable.set_mute(true);
         agent.start(&self.folder);
-        let known = self.agents.len();
+        let known = self.agents.len() + 1;
         wait_until("an identifier is given", || self.claimed() > known);
         if fault.is_multiple_of(2) {
             self.kill_manager();
@@ -262,6 +278,7 @@ impl Soak {
                 kept.entry(report.boot_id.clone()).or_default().push(report.seq);
             }
         }
+        self.page.end = self.page.agent.take().expect("it was started").end();
         self.kill_manager();
         kept
     }
@@ -283,9 +300,11 @@ impl Soak {
         }
         let states = self.agents.iter().map(|agent| State::load(&self.folder.join(&agent.state)));
         let ids: BTreeSet<u64> = states.map(|state| state.unwrap().agent_id.unwrap()).collect();
-        let expected: BTreeSet<u64> = (1..=self.agents.len() as u64).collect();
-        assert_eq!(ids, expected, "an agent became another one");
-        assert_eq!(self.claimed(), self.agents.len());
+        let all: BTreeSet<u64> = (1..=self.agents.len() as u64 + 1).collect();
+        let others: Vec<u64> = all.difference(&ids).copied().collect();
+        let [page] = others[..] else { panic!("an agent became another one: {ids:?}") };
+        assert_eq!(self.claimed(), all.len());
+        self.count_the_pages(&stored, page);
         let files = fs::read_dir(self.folder.join("results")).unwrap();
         let days = files.filter(|file| file.as_ref().unwrap().path().extension().is_some());
         println!(
@@ -302,6 +321,23 @@ impl Soak {
         let made = setting("SOAK_AGENTS", 8) * TASKS as u64 * setting("SOAK_SECONDS", 20);
         assert!(results as u64 > made / 2, "{results} of {made}");
         assert!(self.memory < 128 * 1024, "{} KiB", self.memory);
+    }
+}
+
+impl Soak {
+    /// What the agent from the page made is stored, or it still has it.
+    fn count_the_pages(&self, stored: &BTreeMap<(u64, String), Vec<u64>>, agent: u64) {
+        let mut boots = stored.iter().filter(|((id, _), _)| *id == agent);
+        let (Some((_, numbers)), None) = (boots.next(), boots.next()) else {
+            panic!("the agent from the page has one boot");
+        };
+        let kept = self.page.end["kept"].as_array().unwrap().iter();
+        let there: BTreeSet<u64> =
+            numbers.iter().copied().chain(kept.map(|seq| seq.as_u64().unwrap())).collect();
+        let made = self.page.end["made"].as_u64().unwrap();
+        assert_eq!(there, (1..=made).collect(), "the agent from the page has lost something");
+        // Of its four tasks each second it has time for one at least.
+        assert!(made >= setting("SOAK_SECONDS", 20), "{made}");
     }
 }
 
