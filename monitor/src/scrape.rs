@@ -131,3 +131,18 @@ fn answer(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_others_can_reach_has_a_warning_and_loopback_has_none() {
+        for (bind, warned) in [("127.0.0.1:0", false), ("[::1]:0", false), ("0.0.0.0:0", true)] {
+            let listener = TcpListener::bind(bind).unwrap();
+            let said = warning(&listener);
+            assert_eq!(said.is_some(), warned, "{bind}: {said:?}");
+            assert!(said.is_none_or(|said| said.contains("whoever reaches 0.0.0.0:")));
+        }
+    }
+}
