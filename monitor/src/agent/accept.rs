@@ -2,7 +2,7 @@
 //!
 //! A configuration comes from somebody else, over the network. It may name
 //! hosts that the agent is to contact, and nothing more: not a file of the
-//! agent's machine, not a command, not so many checks that they are a flood.
+//! agent's machine, not a command, not a flood of checks.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a thread that waits for its manager looks what there is to send.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// So many results are taken from the spool at once.
+/// At most this many results are taken from the spool at once.
 const BATCH: usize = 20;
 
 /// The port of a manager (DESIGN: default ports).

@@ -12,10 +12,10 @@ use socklab::endpoint::cause;
 
 use super::{DayLog, day};
 
-/// So many results may wait for a slow disk; further ones are lost, and told.
+/// At most this many results wait for a slow disk; any more are lost, and told.
 const ROOM: usize = 10_000;
 
-/// So many bytes are written at once.
+/// At most this many bytes are written at once.
 const PIECE: usize = 1 << 18;
 
 /// How long the end waits for the disk.

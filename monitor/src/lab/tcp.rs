@@ -7,7 +7,7 @@ use super::threads::Connection;
 
 pub const BANNER: &[u8] = b"220 lab.test ready\r\n";
 
-/// A line may have so many bytes.
+/// The longest line, in bytes.
 const LONGEST_LINE: usize = 1024;
 
 /// Greets, and says of each line that it was heard, until the client says QUIT.
