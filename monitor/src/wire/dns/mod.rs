@@ -61,7 +61,7 @@ pub use record::Record;
 /// do not put together what comes in two segments.
 ///
 /// ```
-/// use crate::wire::dns::for_tcp;
+/// use monitor::wire::dns::for_tcp;
 /// assert_eq!(for_tcp(b"abc"), b"\0\x03abc");
 /// ```
 pub fn for_tcp(message: &[u8]) -> Vec<u8> {
