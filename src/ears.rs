@@ -118,8 +118,10 @@ impl<'a> Ears<'a> {
 /// When the datagram came in that a server has just read from its socket. The
 /// kernel is asked only if it `matters`, because that takes a system call.
 pub fn last_arrival(socket: &UdpSocket, matters: bool) -> At {
-    let stamp = if matters { sys::stamp_of_last(socket) } else { None };
-    Arrival::new(stamp).at()
+    match matters {
+        true => Arrival::new(sys::stamp_of_last(socket)).at(),
+        false => At::now(),
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     reporter.tell_always(&Start::new(address, &plan));
     let mut service: Service<()> = Service::new(plan, &socket)?;
     // Large enough for every datagram: what does not fit would be cut off.
-    let mut buffer = vec![0; 65_536];
+    let (mut buffer, mut reply) = (vec![0; 65_536], Vec::new());
 
     while !cli::stopping() {
         service.settle(&reporter);
@@ -102,7 +102,8 @@ fn run(args: &Args) -> Result<Exit, String> {
             Fate::Dropped => Handled::Dropped,
             Fate::Rejected { draw } => reject(rejecter.as_ref(), draw, client, address, request),
             Fate::Replied(treatment) => {
-                let mut reply = request.to_vec();
+                reply.clear();
+                reply.extend_from_slice(request);
                 ping::reply_to(&mut reply);
                 treatment.spoil(&mut reply);
                 // The delay line sends it when its time has come; without one, it leaves now.
