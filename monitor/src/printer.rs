@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use socklab::output;
 
-/// So many lines may wait, and so many bytes in them; further ones are
+/// At most this many lines wait, and this many bytes in them; further ones are
 /// counted, and told as not shown. A single one may be as long as it likes.
 const ROOM: usize = 10_000;
 const BYTES: usize = 4 * 1024 * 1024;

@@ -16,7 +16,7 @@ use crate::request::{self, Heard};
 /// So many connections at once; one more is closed right away.
 const CLIENTS: usize = 8;
 
-/// So many bytes of what a client says after its request are read at once.
+/// At most this many bytes of what a client says after its request are read at once.
 const REST: usize = 8192;
 
 /// For all of a request, and for all of its answer.

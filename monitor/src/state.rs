@@ -20,7 +20,7 @@ use crate::service::Service;
 use crate::uptime::{Moment, Uptime};
 use crate::verdict::Verdict;
 
-/// So many results of a service are kept to be looked at.
+/// How many results of a service are kept to be looked at.
 pub const HISTORY: usize = 50;
 
 /// One result, as the history shows it.

@@ -14,7 +14,7 @@ use crate::service::Service;
 use crate::stamp;
 use crate::verdict::Verdict;
 
-/// At the start no more than so many bytes are read, the latest.
+/// At the start at most this many bytes are read, the latest ones.
 pub const READ_AT_MOST: u64 = 64 << 20;
 
 /// Uptimes go back so far.

@@ -211,7 +211,7 @@ mod tests {
             self.orders.send(Order::Tasks(judge(&config, &[]).0)).unwrap();
         }
 
-        /// Waits for so many results, and stops it.
+        /// Waits for `count` results, and stops it.
         fn results(self, count: usize) -> Vec<Report> {
             let deadline = Instant::now() + Duration::from_secs(60);
             while self.storage.lock().unwrap().spool().results() < count {

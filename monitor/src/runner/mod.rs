@@ -27,7 +27,7 @@ use crate::uptime::Moment;
 use crate::watch::{Event, Watch, What};
 use told::Summary;
 
-/// So many requests are taken at once before the schedule has its turn again.
+/// At most this many requests are taken at once before the schedule has its turn again.
 const AT_ONCE: usize = 64;
 
 /// What the runner is told by other threads.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lacks::alone;
+use crate::common::alone;
 
 /// Each of these checks' events, where these names are known and the lab
 /// listens on 127.0.0.1; None where that is not allowed.

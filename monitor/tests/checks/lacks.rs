@@ -11,23 +11,7 @@ use monitor::outcome::Deadline;
 use monitor::verdict::Verdict;
 
 use crate::PATIENT;
-use crate::common::{in_a_namespace, lacks, skip};
-
-/// Runs a script in a network of its own, and gives its output; None, and a
-/// word about it, where that is not allowed.
-pub fn alone(test: &str, tools: &[&str], script: &str) -> Option<String> {
-    if let Some(why) = lacks(&[&["timeout", "unshare", "ip"], tools].concat()) {
-        skip(test, &why);
-        return None;
-    }
-    let Some(output) = in_a_namespace(script) else {
-        skip(test, "no network namespace for this user (unshare -n)");
-        return None;
-    };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    Some(text)
-}
+use crate::common::alone;
 
 /// A check of each type of whoever has this address.
 fn each_type(address: &str) -> Vec<String> {

@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use crate::common::alone;
 use crate::common::program;
-use crate::lacks::alone;
 use crate::{PATIENT, Server, head_of};
 
 const TIMEOUT: Duration = Duration::from_secs(8);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use monitor::verdict::Verdict;
 
-use crate::lacks::alone;
+use crate::common::alone;
 use crate::{Server, assert_says, check, free_tcp_port, head_of, read_head};
 
 mod redirects;
