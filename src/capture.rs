@@ -4,7 +4,6 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::cli::stopping;
-use crate::sys;
 use packets::{ipv4, ipv6};
 
 /// A copy of a packet is there at once; on a busy machine, soon.

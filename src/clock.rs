@@ -11,8 +11,6 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::sys;
-
 /// What `at_ns` is read from, for the `start` events: `CLOCK_MONOTONIC` on
 /// Linux, where all programs of the machine share it.
 pub const NAME: &str = sys::CLOCK;

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Arrival, At};
 use crate::error_queue::{ErrorQueue, Instead};
-use crate::sys;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::cli::LOOK_UP;
 use crate::output;
-use crate::sys::{self, PortUser};
+use sys::PortUser;
 
 /// A host and perhaps a port, as typed; a name is not yet looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use packets::icmp_error::Problem;
 
 use crate::clock::Arrival;
-use crate::sys;
 
 /// An ICMP error that answers a packet of ours.
 #[derive(Debug, Clone)]

@@ -19,9 +19,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::endpoint::cause;
 use crate::error_queue::{ErrorQueue, IcmpError, Instead};
 use crate::privilege::Mends;
-use crate::sys::{self, Packet};
 use packets::icmp::Version;
 use packets::ipv4;
+use sys::Packet;
 
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

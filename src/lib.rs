@@ -13,12 +13,12 @@
 //! | `labs/08-monitor.md` | `monitor`, `lab_services` | many protocols, four verdicts, what silence proves |
 //! | `labs/09-manager-and-agents.md` | `monitor_manager`, `monitor_agent` | state that survives, delivered at least once, stored exactly once |
 //!
-//! Packet formats, and the pages that explain a packet, are in the crate `packets`.
+//! Packet formats, and the pages that explain a packet, are in the crate `packets`;
+//! system calls that std does not have are in the crate `sys`.
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`sys`] | what std does not reach, one file an operating system |
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`stats`] | RTT and loss statistics |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
@@ -72,8 +72,6 @@ pub mod servers;
 pub mod service;
 pub mod signals;
 pub mod stats;
-#[allow(unsafe_code)]
-pub mod sys;
 pub mod tally;
 pub mod trace;
 

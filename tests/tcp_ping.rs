@@ -603,7 +603,7 @@ fn the_server_ends_the_stream_before_unread_bytes_reset_it() {
 
 #[test]
 fn a_thousand_connections_at_once_are_all_pinged_within_64_megabytes() {
-    let files = socklab::sys::allow_many_files();
+    let files = sys::allow_many_files();
     if files.is_some_and(|files| files < 1200) {
         return skip(
             "a_thousand_connections_at_once_are_all_pinged_within_64_megabytes",

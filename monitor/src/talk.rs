@@ -7,8 +7,6 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
-use socklab::sys;
-
 use crate::line::{Lines, Next};
 use crate::protocol::{LONGEST, Message, SILENCE};
 use crate::transport::Transport;

@@ -409,7 +409,7 @@ fn who_dawdles_at_the_door_keeps_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let served = serve(&folder, None);
     // Each is three open files here: the peer's end, the manager's, and its handle.
-    socklab::sys::allow_many_files();
+    sys::allow_many_files();
     // Zeros beyond every bound, silent ones, and half a message: the latter two are
     // more than may wait.
     let mut crowd = Vec::new();

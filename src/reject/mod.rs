@@ -15,7 +15,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::endpoint::{address_towards, cause};
 use crate::privilege::Mends;
-use crate::sys;
 use packets::icmp::{self, Version};
 use packets::icmp_error::{IcmpError, Problem};
 use packets::ipv4::{TCP, UDP};

@@ -12,7 +12,6 @@ use super::probe::{Heard, Response};
 use crate::clock::Arrival;
 use crate::error_queue::IcmpError;
 use crate::icmp_socket::{self, IcmpSocket, Received};
-use crate::sys;
 use packets::checksum;
 use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;

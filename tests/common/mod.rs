@@ -306,10 +306,10 @@ pub fn json_lines(text: &str) -> Vec<Value> {
 pub fn kernel_stamps() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has ports");
     let began = Instant::now();
-    while socklab::sys::stamp_arrivals(&socket) {
+    while sys::stamp_arrivals(&socket) {
         let own = socket.local_addr().expect("it is bound");
         socket.send_to(b"?", own).expect("loopback is up");
-        let packet = socklab::sys::receive_packet(&socket, &mut [0; 9], DEADLINE);
+        let packet = sys::receive_packet(&socket, &mut [0; 9], DEADLINE);
         if packet.expect("its own datagram arrives").stamp.is_some() {
             break;
         }

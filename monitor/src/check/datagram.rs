@@ -8,7 +8,6 @@ use packets::icmp::Version;
 use packets::icmp_error::Problem;
 use socklab::clock::Arrival;
 use socklab::endpoint::cause;
-use socklab::sys;
 
 use crate::outcome::{Deadline, Outcome};
 

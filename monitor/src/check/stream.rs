@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socklab::cli::show_duration;
 use socklab::endpoint::cause;
-use socklab::sys::{self, NotConnected};
+use sys::NotConnected;
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use socklab::cli::LOOK_UP;
 use socklab::endpoint::cause;
-use socklab::sys;
 
 use super::faults::{Fault, Switch};
 

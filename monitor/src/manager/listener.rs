@@ -9,7 +9,7 @@ use std::thread;
 use rustls::{ServerConfig, ServerConnection};
 use socklab::cli::{self, LOOK_UP};
 use socklab::endpoint::cause;
-use socklab::{output, sys};
+use socklab::output;
 
 use super::connection::Conversation;
 use super::service::Manager;

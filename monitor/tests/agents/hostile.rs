@@ -8,7 +8,6 @@ use std::path::Path;
 use monitor::proof::{self, Handshake, Role};
 use monitor::protocol::{Auth, Challenge, Hello, Message, VERSION};
 use monitor::token::Token;
-use socklab::sys;
 
 use crate::common::{DEADLINE, skip};
 use crate::world::{Manager, Process, wait_until};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socklab::cli::{self, show_duration};
 use socklab::endpoint::cause;
 use socklab::event::icmp_error_text;
-use socklab::sys::{self, NotConnected};
+use sys::NotConnected;
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C.
 ///

@@ -10,7 +10,6 @@ use socklab::ears::{Ears, Heard};
 use socklab::endpoint::{any_port, cannot_reach, cause, no_socket, not_itself};
 use socklab::event::ErrorSeen;
 use socklab::servers::Attempt;
-use socklab::sys;
 
 use crate::event::{Ended, Fate};
 use crate::input::Messages;

@@ -8,7 +8,6 @@ use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::clock::{Arrival, At};
 use socklab::endpoint::cause;
 use socklab::servers::Attempt;
-use socklab::sys;
 
 use crate::connect::connect;
 use crate::event::{Ended, Fate};

@@ -9,7 +9,6 @@ use std::time::Duration;
 use socklab::cli::{self, Exit, LOOK_UP, show_duration};
 use socklab::endpoint::cause;
 use socklab::servers::Attempt;
-use socklab::sys;
 
 use crate::compare::InFlight;
 use crate::connect::connect;

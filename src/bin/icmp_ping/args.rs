@@ -11,7 +11,6 @@ use socklab::cli;
 use socklab::endpoint::Endpoint;
 use socklab::explain::Explain;
 use socklab::ping_args::PingArgs;
-use socklab::sys;
 
 use crate::NAME;
 

@@ -7,7 +7,6 @@ use packets::icmp::Version;
 use socket2::SockRef;
 use socklab::endpoint::{any_port, cause};
 use socklab::icmp_socket::IcmpSocket;
-use socklab::sys;
 
 use crate::args::{Args, Interface};
 

@@ -13,8 +13,8 @@ use packets::icmp::Version;
 use socklab::clock::Arrival;
 use socklab::endpoint::{any_port, cause};
 use socklab::error_queue::{ErrorQueue, IcmpError, Instead};
-use socklab::sys::{self, Packet};
 use socklab::trace::{Heard, Response};
+use sys::Packet;
 
 /// Sends datagrams to closed ports, and hears what comes of them.
 #[derive(Debug)]

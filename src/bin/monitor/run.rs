@@ -19,7 +19,7 @@ use socklab::cli::Exit;
 use socklab::endpoint::{Endpoint, cause};
 use socklab::output::{self, Painter};
 use socklab::signals::{self, Signal};
-use socklab::sys::TerminalMode;
+use sys::TerminalMode;
 
 use crate::NAME;
 use crate::sample::Sample;

@@ -36,7 +36,7 @@ use monitor::{atomic, scrape, tls};
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::output::{self, Painter};
-use socklab::sys::{self, TerminalMode};
+use sys::TerminalMode;
 use teller::{Start, Teller};
 
 const NAME: &str = "monitor_manager";

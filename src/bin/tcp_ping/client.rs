@@ -31,7 +31,7 @@ use socklab::pace::{Pace, Step};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
 use socklab::servers::{Attempt, ask_each};
-use socklab::sys::{self, NotConnected};
+use sys::NotConnected;
 
 use event::{Ended, Error, Hint, Start};
 use fate::{Fate, Ping};

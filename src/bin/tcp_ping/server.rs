@@ -29,7 +29,6 @@ use socklab::output;
 use socklab::places::Places;
 use socklab::ports;
 use socklab::reject::{self, RejectArgs, Rejecter};
-use socklab::sys;
 
 use crate::NAME;
 use event::{Message, Reason};

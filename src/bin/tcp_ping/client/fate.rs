@@ -7,7 +7,7 @@ use std::time::Duration;
 use socklab::clock::At;
 use socklab::endpoint::cause;
 use socklab::event::ErrorSeen;
-use socklab::sys::NotConnected;
+use sys::NotConnected;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {

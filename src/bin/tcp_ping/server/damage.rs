@@ -7,7 +7,6 @@ use socklab::cli::Rate;
 use socklab::impair::{ImpairArgs, Impairment};
 use socklab::output::plural;
 use socklab::reject::{RejectArgs, Rejecter};
-use socklab::sys;
 
 use super::Args;
 

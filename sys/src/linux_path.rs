@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
-use super::linux_message::set_int;
+use crate::linux_message::set_int;
 use packets::icmp::Version;
 
 /// Says whether routers may cut this socket's packets into fragments (ip(7),

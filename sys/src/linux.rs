@@ -4,7 +4,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, SystemTime};
 
-use super::receive_packet;
+use crate::receive_packet;
 
 /// Waits for a datagram on a connected socket, but no longer than `timeout`,
 /// and reads it: its length, and the moment at which the kernel received it.
@@ -24,8 +24,8 @@ pub fn receive(
 
 #[cfg(test)]
 mod tests {
-    use super::super::stamp_arrivals;
     use super::*;
+    use crate::stamp_arrivals;
 
     fn pair() -> (UdpSocket, UdpSocket) {
         let a = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -4,7 +4,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, SystemTime};
 
-use super::{Packet, QueuedError};
+use crate::{Packet, QueuedError};
 use packets::icmp::Version;
 
 /// Asks for the kernel's receive stamps: not here.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::UdpSocket;
 
-use super::Packet;
+use crate::Packet;
 use packets::icmp::Version;
 
 /// Asks the kernel for echo replies of one identifier, and errors: not here.
@@ -37,7 +37,7 @@ pub fn is_root() -> bool {
 /// Reads a packet if one is there already.
 ///
 /// # Errors
-/// As those of [`receive_packet`](super::receive_packet).
+/// As those of [`receive_packet`](crate::receive_packet).
 pub fn take_packet(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Packet> {
     socket.set_nonblocking(true)?;
     let taken = socket.recv_from(buffer);

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 
 use socket2::{SockFilter, SockRef};
 
-use super::linux_message::set_int;
+use crate::linux_message::set_int;
 use packets::icmp::Version;
 
 /// raw(7): the types that a raw ICMP socket does not want, a bit each.

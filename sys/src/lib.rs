@@ -3,6 +3,8 @@
 //! Each file offers the same functions; where a system lacks something, its
 //! file says so in its result, and the programs go on without.
 
+#![allow(unsafe_code)]
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::SystemTime;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use socket2::{Domain, Socket, Type};
 
-use super::NotConnected;
-use super::linux_message::{next_error, receive_packet, set_int, set_queue};
+use crate::NotConnected;
+use crate::linux_message::{next_error, receive_packet, set_int, set_queue};
 use packets::icmp::Version;
 
 /// A wait asks at least so often whether it is to be given up.
@@ -68,7 +68,7 @@ pub fn connect_tcp(
 
 /// Waits for bytes on a connection, but no longer than `timeout`, and reads what
 /// is there: how many, and when the kernel received the last of them, where
-/// [`stamp_arrivals`](super::stamp_arrivals) asked for that. 0 bytes are the end
+/// [`stamp_arrivals`](crate::stamp_arrivals) asked for that. 0 bytes are the end
 /// of the stream. A read timeout would do for the waiting, but Linux rounds it
 /// to its timer tick, several milliseconds.
 ///
@@ -117,7 +117,7 @@ pub fn wait_for_stream(stream: &TcpStream, reading: bool, writing: bool, timeout
 
 /// The ICMP errors, as type and code, for which a call on a connection fails
 /// with `why`; none if that has another reason. On an established connection
-/// with [`queue_errors`](super::queue_errors) each error fails one call, which
+/// with [`queue_errors`](crate::queue_errors) each error fails one call, which
 /// can then be made again: it leaves its errno, but nothing in the queue, so
 /// that where several share one, nobody knows which it was.
 /// (Linux, `icmp_err_convert` and `tab_unreach`; the fragmentation needed, the
@@ -249,7 +249,7 @@ fn wait(socket: RawFd, event: libc::c_short, timeout: Duration) -> io::Result<bo
 mod tests {
     use super::*;
 
-    use super::super::stamp_arrivals;
+    use crate::stamp_arrivals;
     use std::io::Write;
 
     const LONG: Duration = Duration::from_secs(60);

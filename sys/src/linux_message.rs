@@ -7,12 +7,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 use std::time::{Duration, SystemTime};
 
-use super::{Packet, QueuedError};
+use crate::{Packet, QueuedError};
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 
 /// Sets an option whose value is an int. True if it is set.
-pub(super) fn set_int(
+pub(crate) fn set_int(
     socket: &impl AsRawFd,
     level: libc::c_int,
     option: libc::c_int,
@@ -59,7 +59,7 @@ pub fn queue_errors(socket: &impl AsRawFd, version: Version) -> bool {
 }
 
 /// Switches the queue of errors on, by 1, or off, by 0.
-pub(super) fn set_queue(socket: &impl AsRawFd, version: Version, value: libc::c_int) -> bool {
+pub(crate) fn set_queue(socket: &impl AsRawFd, version: Version, value: libc::c_int) -> bool {
     match version {
         Version::V4 => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVERR, value),
         Version::V6 => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, value),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::PortUser;
+use crate::PortUser;
 
 /// Who uses a TCP port, as far as /proc/net/tcp and tcp6 tell (proc(5)).
 pub fn user_of_tcp_port(port: u16) -> Option<PortUser> {

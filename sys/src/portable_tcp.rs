@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::NotConnected;
+use crate::NotConnected;
 use packets::icmp::Version;
 
 /// [`TcpStream::connect_timeout`]; it cannot be given up.
