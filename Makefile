@@ -14,7 +14,7 @@ help:
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
 demo:
-	@scripts/demo
+	@cargo run --bin demo
 
 check:
 	cargo fmt --all --check

@@ -108,6 +108,16 @@ mod portable_capture;
 #[cfg(not(target_os = "linux"))]
 pub use portable_capture::capture;
 
+#[cfg(unix)]
+mod unix_child;
+#[cfg(unix)]
+pub use unix_child::{in_its_own_group, interrupt};
+
+#[cfg(windows)]
+mod windows_child;
+#[cfg(windows)]
+pub use windows_child::{in_its_own_group, interrupt};
+
 /// Who keeps a TCP port from being bound; the best explanation is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PortUser {
