@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use socklab::event::json_line;
-use socklab::output::{Colour, Painter, harmless, harmless_json};
+use socklab::output::{Colour, Painter, harmless};
 
 use crate::stamp::local;
 use crate::verdict::Verdict;
@@ -47,15 +47,12 @@ impl Teller {
             }
             What::Change { .. } | What::Path { .. } => !self.quiet,
         };
-        wanted.then(|| if self.json { harmless_json(&event.json()) } else { self.text(event) })
+        wanted.then(|| if self.json { json_line(event) } else { self.text(event) })
     }
 
     /// The line of anything else that is to be told, and is told always.
     pub fn always(&self, event: &impl socklab::event::Event) -> String {
-        match self.json {
-            true => harmless_json(&json_line(event)),
-            false => event.line(self.painter),
-        }
+        event.shown(self.json, self.painter)
     }
 
     fn text(&self, event: &Event) -> String {
@@ -147,7 +144,7 @@ mod tests {
     #[test]
     fn json_says_the_same_and_has_null_for_what_is_not_known() {
         let outcome = Outcome::down("refused").with("port", 1);
-        let json = event("a", result(outcome)).json();
+        let json = json_line(&event("a", result(outcome)));
         let (name, rest) = json.split_once(",\"at_ns\":").unwrap();
         assert_eq!(name, "{\"event\":\"result\"");
         let expected = r#""time":"2024-04-20T19:14:31.500000Z","service":"a","type":"tcp","verdict":"down","reason":"refused","took_ms":null,"late_ms":0.07,"detail":{"port":1}}"#;

@@ -614,6 +614,12 @@ fn the_program_names_each_address_and_does_what_is_typed() {
     assert_eq!(ended.stderr, ["lab_services: there is no command \"nonsense\"; see help"]);
 }
 
+/// What an event tells of one service.
+fn told<'a>(event: &'a Value, service: &str) -> &'a Value {
+    let services = event["services"].as_array().unwrap();
+    services.iter().find(|told| told["service"] == service).unwrap()
+}
+
 #[test]
 fn json_says_the_same() {
     let ended =
@@ -622,10 +628,10 @@ fn json_says_the_same() {
     let events = ended.events();
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(names, ["start", "changed", "status", "help"]);
-    assert_eq!(events[0]["services"]["ntp"]["fault"], "kiss RATE");
-    assert_eq!(events[0]["services"]["dns"]["fault"], Value::Null);
+    assert_eq!(told(&events[0], "ntp")["fault"], "kiss RATE");
+    assert_eq!(told(&events[0], "dns")["fault"], Value::Null);
     assert_eq!((&events[1]["service"], &events[1]["open"]), (&"http".into(), &false.into()));
-    assert!(events[2]["services"]["https"]["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(told(&events[2], "https")["address"].as_str().unwrap().starts_with("127.0.0.1:"));
     let file = events[0]["ca_file"].as_str().unwrap();
     assert!(!std::path::Path::new(file).exists(), "{file} is removed at the end");
 }
@@ -636,7 +642,7 @@ fn without_a_terminal_it_runs_until_a_signal_comes() {
         // stdin ends at once.
         let mut lab = Running::start(LAB, &["--port-base", "0", "--json"]);
         let start: Value = serde_json::from_str(&lab.line()).unwrap();
-        let address = start["services"]["tcp"]["address"].as_str().unwrap().to_string();
+        let address = told(&start, "tcp")["address"].as_str().unwrap().to_string();
         // It is still there when clients have come and gone.
         for _ in 0..20 {
             let mut banner = [0; 3];
@@ -656,8 +662,7 @@ fn connections_and_threads_are_bounded() {
     }
     let mut lab = Running::start(LAB, &["--port-base", "0", "--json"]);
     let start: Value = serde_json::from_str(&lab.line()).unwrap();
-    let address: SocketAddr =
-        start["services"]["echo"]["address"].as_str().unwrap().parse().unwrap();
+    let address: SocketAddr = told(&start, "echo")["address"].as_str().unwrap().parse().unwrap();
     let connections: Vec<TcpStream> = (0..300).map(|_| connect(address)).collect();
     let mut echoed = 0;
     for mut stream in &connections {

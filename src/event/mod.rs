@@ -11,7 +11,6 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use crate::output::{self, Colour, Painter};
 
@@ -37,6 +36,11 @@ pub trait Event: Serialize + Display {
             Some(colour) => painter.paint(colour, &text),
             None => text,
         }
+    }
+
+    /// The line as it is written, without the newline: JSON, or for a person.
+    fn shown(&self, json: bool, painter: Painter) -> String {
+        if json { json_line(self) } else { self.line(painter) }
     }
 }
 
@@ -86,10 +90,7 @@ impl Reporter {
     /// Writes an event, also with `--quiet`: the start, the summary, and what a
     /// program exists to tell.
     pub fn tell_always(&self, event: &impl Event) {
-        if self.json {
-            return output::line(&json_line(event));
-        }
-        output::line(&event.line(self.painter));
+        output::line(&event.shown(self.json, self.painter));
     }
 
     /// Writes an event as JSON or not at all: for what a person will see from
@@ -99,19 +100,10 @@ impl Reporter {
             output::line(&json_line(event));
         }
     }
-
-    /// Writes what is no [`Event`] type yet, also with `--quiet`.
-    pub fn tell_value(&self, colour: Option<Colour>, text: &str, event: &Value) {
-        output::line(&match (self.json, colour) {
-            (true, _) => output::harmless_json(&event.to_string()),
-            (false, Some(colour)) => self.painter.paint(colour, text),
-            (false, None) => text.to_string(),
-        });
-    }
 }
 
 /// An event as a line of JSON, without the newline.
-pub fn json_line(event: &impl Event) -> String {
+pub fn json_line(event: &(impl Serialize + ?Sized)) -> String {
     // The events' fields are numbers, text and lists: nothing that JSON lacks.
     output::harmless_json(&serde_json::to_string(event).unwrap_or_else(|why| {
         serde_json::json!({"event": "unprintable", "why": why.to_string()}).to_string()

@@ -52,16 +52,15 @@ pub struct Link {
 pub enum Change {
     Connected {
         agent: u64,
+        /// The manager's.
         address: SocketAddr,
+        /// The near end of the connection.
+        local: SocketAddr,
     },
     /// Told once for each time without a manager.
-    Away {
-        reason: String,
-    },
+    Away { reason: String },
     /// The agent must end: trying again would not help.
-    Hopeless {
-        reason: String,
-    },
+    Hopeless { reason: String },
 }
 
 /// Why a connection ended.
@@ -95,9 +94,9 @@ impl Link {
         let mut away = false;
         while !stopping() {
             let mut connected = false;
-            let end = self.converse(&stopping, &mut configure, |agent, address| {
+            let end = self.converse(&stopping, &mut configure, |agent, address, local| {
                 connected = true;
-                tell(Change::Connected { agent, address });
+                tell(Change::Connected { agent, address, local });
             });
             if connected {
                 backoff.succeeded();
@@ -126,9 +125,10 @@ impl Link {
         &self,
         stopping: &impl Fn() -> bool,
         configure: &mut impl FnMut(&Config) -> ConfigAck,
-        connected: impl FnOnce(u64, SocketAddr),
+        connected: impl FnOnce(u64, SocketAddr, SocketAddr),
     ) -> Result<(), End> {
         let (stream, address) = self.connect()?;
+        let local = stream.local_addr()?;
         let tls = match &self.tls {
             None => None,
             Some((config, name)) => {
@@ -139,7 +139,7 @@ impl Link {
         };
         let mut talk = Talk::new(Transport::new(stream, tls)?, LONGEST);
         let agent = self.greet(&mut talk)?;
-        connected(agent, address);
+        connected(agent, address, local);
         let end = self.serve(&mut talk, stopping, configure);
         talk.close();
         end

@@ -21,6 +21,17 @@ pub enum Command {
     Heal(Option<Service>),
 }
 
+impl Command {
+    /// The service that it changes; None if it changes all of them.
+    pub fn service(&self) -> Option<Service> {
+        match *self {
+            Command::Stop(service) | Command::Start(service) => Some(service),
+            Command::Slow(service, _) | Command::Break(service, _) => Some(service),
+            Command::Heal(service) => service,
+        }
+    }
+}
+
 impl std::str::FromStr for Command {
     type Err = String;
 

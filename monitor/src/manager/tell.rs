@@ -4,14 +4,48 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use socklab::cli::show_duration;
 use socklab::clock::At;
+use socklab::event::Event;
 use socklab::output::{Colour, harmless_up_to, plural};
 
 use crate::protocol::{Dropped, Report, TaskAck};
 use crate::verdict::Verdict;
+
+/// A notice, and when it happened: an event.
+#[derive(Debug)]
+pub struct Told {
+    pub at: At,
+    pub notice: Notice,
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut event = serde_json::to_value(&self.notice).map_err(S::Error::custom)?;
+        if let Value::Object(fields) = &mut event {
+            // The name is the first one.
+            fields.shift_insert(1, "at_ns".to_string(), self.at.ns().into());
+        }
+        event.serialize(to)
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // What is out of order stands out, also without colour.
+        f.write_str(if self.notice.is_result() { "" } else { "*** " })?;
+        self.notice.fmt(f)
+    }
+}
+
+impl Event for Told {
+    fn colour(&self) -> Option<Colour> {
+        self.notice.colour()
+    }
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,17 +124,12 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Its line of JSON, without the newline, having happened at `at`.
-    pub fn json(&self, at: At) -> String {
-        let mut event = serde_json::to_value(self).unwrap_or_default();
-        if let Value::Object(fields) = &mut event {
-            fields.shift_insert(1, "at_ns".to_string(), at.ns().into());
-        }
-        event.to_string()
+    pub fn is_result(&self) -> bool {
+        matches!(self, Notice::Result { .. })
     }
 
     /// The colour of its line.
-    pub fn colour(&self) -> Option<Colour> {
+    fn colour(&self) -> Option<Colour> {
         match self {
             Notice::Connected { .. } | Notice::Reconnected { .. } => Some(Colour::Green),
             Notice::TakenOver { .. }
@@ -269,16 +298,17 @@ mod tests {
     #[test]
     fn json_begins_with_the_name_and_the_moment() {
         let at = At::now();
-        let event = |notice: &Notice| -> Value { serde_json::from_str(&notice.json(at)).unwrap() };
+        let event =
+            |notice: Notice| -> Value { serde_json::to_value(Told { at, notice }).unwrap() };
         for notice in notices("x") {
-            let event = event(&notice);
+            let event = event(notice);
             let first: Vec<&String> = event.as_object().unwrap().keys().take(2).collect();
             assert_eq!(first, ["event", "at_ns"], "{event}");
             assert_eq!(event["at_ns"], at.ns());
         }
-        let silent = event(&Notice::Silent { agent: 7, after: Duration::from_millis(1500) });
+        let silent = event(Notice::Silent { agent: 7, after: Duration::from_millis(1500) });
         assert_eq!((&silent["agent_id"], &silent["after_s"]), (&7.into(), &1.5.into()));
-        let result = event(&notices("x").swap_remove(2));
+        let result = event(notices("x").swap_remove(2));
         assert_eq!((&result["event"], &result["verdict"]), (&"result".into(), &"down".into()));
     }
 }

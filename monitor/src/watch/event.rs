@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use socklab::clock::At;
 use socklab::output::harmless;
@@ -44,9 +44,9 @@ pub enum What {
     NotRun { why: NotRun, first: bool },
 }
 
-impl Event {
-    /// Its line of JSON, without the newline; `time` is in UTC.
-    pub fn json(&self) -> String {
+/// As JSON has it; `time` is in UTC.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let line = Line {
             event: self.what.name(),
             at_ns: self.at,
@@ -55,12 +55,11 @@ impl Event {
             kind: self.service.check.kind(),
             what: self.what.fields(),
         };
-        // Text and numbers can always be written.
-        serde_json::to_string(&line).unwrap_or_default()
+        line.serialize(to)
     }
 }
 
-/// An event as JSON has it.
+/// The fields of an event.
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,

@@ -14,7 +14,7 @@
 //! sockets are in `monitor/src/lab`, since the monitor starts the same services
 //! within itself; here is the prompt.
 
-mod show;
+mod event;
 
 use std::io::{self, BufRead, IsTerminal};
 use std::net::IpAddr;
@@ -29,9 +29,10 @@ use monitor::lab::ca_file::CaFile;
 use monitor::lab::commands::Command;
 use socklab::cli::{self, Exit, LOOK_UP};
 use socklab::endpoint::cause;
+use socklab::event::Reporter;
 use socklab::output;
 
-use show::Screen;
+use event::{Changed, Help, Start, Status};
 
 const NAME: &str = "lab_services";
 
@@ -83,8 +84,8 @@ fn run(args: &Args) -> Result<Exit, String> {
     for &command in &args.breaks {
         lab.obey(command)?;
     }
-    let screen = Screen { json: args.json, lab: &lab };
-    screen.start(NAME, args.bind, &ca_file.path);
+    let reporter = Reporter::new(args.json, false);
+    reporter.tell_always(&Start::new(&lab, args.bind, &ca_file.path));
 
     let prompting = io::stdin().is_terminal() && !args.json;
     let (sender, lines) = mpsc::channel();
@@ -103,7 +104,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     prompt();
     while !cli::stopping() {
         match lines.recv_timeout(LOOK_UP) {
-            Ok(line) if !obey(&screen, &line) => return Ok(Exit::Ok),
+            Ok(line) if !obey(&lab, &reporter, &line) => return Ok(Exit::Ok),
             Ok(_) => prompt(),
             Err(RecvTimeoutError::Timeout) => {}
             // Ctrl-D at the prompt.
@@ -131,16 +132,20 @@ fn read_lines(lines: &Sender<String>) {
 }
 
 /// Does what was typed; false if it was the word that ends the program.
-fn obey(screen: &Screen, line: &str) -> bool {
+fn obey(lab: &Lab, reporter: &Reporter, line: &str) -> bool {
     match line.trim().to_lowercase().as_str() {
         "" => {}
         "exit" | "quit" => return false,
-        "status" => screen.status(),
-        "help" => screen.help(),
+        "status" => reporter.tell_always(&Status::of(lab)),
+        "help" => reporter.tell_always(&Help::new()),
         _ => {
-            match line.trim().parse().and_then(|command| screen.lab.obey(command).map(|()| command))
-            {
-                Ok(command) => screen.changed(command),
+            let done = line.trim().parse().and_then(|command| {
+                lab.obey(command)?;
+                Ok(command.service())
+            });
+            match done {
+                Ok(Some(service)) => reporter.tell_always(&Changed::of(lab, service)),
+                Ok(None) => reporter.tell_always(&Status::of(lab)),
                 Err(why) => output::complain(NAME, &why),
             }
         }

@@ -12,7 +12,8 @@ use monitor::service::{Service, Settings};
 use monitor::verdict::Verdict;
 use serde_json::Value;
 use socklab::cli;
-use socklab::output::{self, Colour, Painter, harmless_json};
+use socklab::event::json_line;
+use socklab::output::{self, Colour, Painter};
 
 use crate::explain;
 use crate::told::Checked;
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     };
     let outcome = service.check.run_watched(&Deadline::of(timeout), &mut watch);
     if args.json {
-        output::line(&harmless_json(&Checked::new(&service, &outcome).json()));
+        output::line(&json_line(&Checked::new(&service, &outcome)));
     } else {
         output::line(&first_line(&service, &outcome));
         details(&outcome).iter().for_each(|line| output::line(line));

@@ -12,7 +12,8 @@ use packets::icmp::set_checksum;
 use serde::Serialize;
 use serde_json::Value;
 use socklab::clock::At;
-use socklab::output::{self, Colour, Painter, harmless_json};
+use socklab::event::json_line;
+use socklab::output::{self, Colour, Painter};
 
 /// So many bytes of a field stand on a line; of a longer one the first are shown.
 const BYTES: usize = 8;
@@ -67,9 +68,7 @@ pub fn packet(kind: &str, number: u32, packet: &Packet, as_json: bool) {
             bytes: hex(bytes).replace(' ', ""),
             explained,
         };
-        // Text and numbers can always be written.
-        output::line(&harmless_json(&serde_json::to_string(&told).unwrap_or_default()));
-        return;
+        return output::line(&json_line(&told));
     }
     let kind = kind.to_uppercase();
     output::line(&format!("packet {number}, {way}: {kind}, {} bytes", bytes.len()));

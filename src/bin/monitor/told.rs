@@ -28,6 +28,9 @@ pub struct Start {
     config: Option<String>,
     threads: usize,
     metrics: Option<SocketAddr>,
+    /// The same, under the name that it has in every program's start: a check
+    /// has an address of its own each time.
+    local: Option<SocketAddr>,
     data: Option<String>,
 }
 
@@ -41,6 +44,7 @@ impl Start {
             config: args.config.as_deref().map(|path| path.display().to_string()),
             threads: args.threads,
             metrics,
+            local: metrics,
             data: args.data.as_deref().map(|folder| folder.display().to_string()),
         }
     }
@@ -117,11 +121,5 @@ impl<'a> Checked<'a> {
             took_ms: outcome.took.map(Ms),
             detail: &outcome.detail,
         }
-    }
-
-    /// The line, without the newline.
-    pub fn json(&self) -> String {
-        // Text and numbers can always be written.
-        serde_json::to_string(self).unwrap_or_default()
     }
 }

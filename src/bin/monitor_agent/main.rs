@@ -13,6 +13,7 @@
 //! New here: delivered at least once, stored exactly once. Results are
 //! numbered, and kept until the other side has said that it has them.
 
+mod event;
 mod log;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use event::{Start, Summary};
 use log::Log;
 use monitor::agent::accept::judge;
 use monitor::agent::allow::Allowed;
@@ -38,6 +40,7 @@ use monitor::protocol::{Config, ConfigAck};
 use monitor::token::Token;
 use monitor::{atomic, bounds, tls};
 use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::clock::At;
 use socklab::endpoint::{Endpoint, cause};
 use socklab::output::{self, Painter};
 
@@ -110,7 +113,7 @@ fn run(args: &Args) -> Result<Exit, String> {
 
     let printer = Printer::start(NAME, None).map_err(|why| no_thread(&why))?;
     let log = Log { json: args.json, painter: Painter::for_stdout(), printer };
-    log.start(args, &storage);
+    log.tell(&Start::new(args, storage.state.agent_id, storage.spool().results()));
     notes.into_iter().for_each(|note| log.printer.complain(NAME, note));
     let known = storage.state.config.clone();
     let storage = Arc::new(Mutex::new(storage));
@@ -160,8 +163,14 @@ fn run(args: &Args) -> Result<Exit, String> {
     // Held from here on: what is counted and written now is what is kept.
     let mut storage = lock(&storage);
     storage.mend();
-    let (kept, on_disk) = (storage.spool().results(), storage.spool_is_on_disk());
-    log.end(kept, on_disk, args.state.is_some(), admitted.load(Ordering::Relaxed));
+    log.tell(&Summary {
+        at_ns: At::now(),
+        unconfirmed: storage.spool().results(),
+        kept: storage.spool_is_on_disk(),
+        state: args.state.is_some(),
+        admitted: admitted.load(Ordering::Relaxed),
+        interrupted: cli::stopping(),
+    });
     log.printer.flush();
     hopeless.map_or(Ok(Exit::Ok), Err)
 }

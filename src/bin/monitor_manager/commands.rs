@@ -7,9 +7,9 @@ use std::sync::mpsc::Sender;
 use monitor::input::{Input, Pipe};
 use monitor::manager::console::{self, Reply};
 use monitor::manager::service::Manager;
-use monitor::printer::Printer;
 use monitor::prompt::Prompt;
 
+use crate::teller::{Replied, Teller};
 use crate::{Args, NAME};
 
 const PROMPT: &str = "manager> ";
@@ -30,7 +30,7 @@ pub fn prompt(args: &Args, manager: &Arc<Manager>) -> Option<(Prompt, monitor::p
 pub fn read_commands(
     prompt: Option<Prompt>,
     manager: &Manager,
-    printer: &Printer,
+    teller: &Teller,
     ended: &Sender<()>,
 ) {
     let at_prompt = prompt.is_some();
@@ -49,15 +49,15 @@ pub fn read_commands(
         };
         match reply {
             Reply::Lines(lines) if lines.is_empty() => {}
-            Reply::Lines(lines) => printer.line(lines.join("\n")),
-            Reply::Wrong(why) => printer.complain(NAME, why),
+            Reply::Lines(lines) => teller.tell(&Replied::new(lines)),
+            Reply::Wrong(why) => teller.printer.complain(NAME, why),
             Reply::Exit => {
                 let _ = ended.send(());
                 return;
             }
         }
         // The reply stands before the next prompt.
-        printer.flush();
+        teller.printer.flush();
     }
     // Ctrl-C or Ctrl-D at the prompt; the end of a pipe means nothing.
     if at_prompt {

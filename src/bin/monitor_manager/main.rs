@@ -127,8 +127,14 @@ fn run(args: &Args) -> Result<Exit, String> {
         None => (None, None),
     };
     let printer = Printer::start(NAME, at_prompt).map_err(|why| no_thread(&why))?;
+    let teller = Teller {
+        json: args.json,
+        quiet: args.quiet,
+        painter: Painter::for_stdout(),
+        printer: printer.clone(),
+    };
     let metrics = scraped.as_ref().and_then(|scraped| scraped.local_addr().ok());
-    printer.line(Start::new(args, address, metrics).line(args.json));
+    teller.tell(&Start::new(args, address, metrics));
     notes.into_iter().for_each(|note| printer.complain(NAME, note));
     let warning = token_warning.map(str::to_string);
     let warnings = warning.into_iter().chain(scraped.as_ref().and_then(scrape::warning));
@@ -139,12 +145,11 @@ fn run(args: &Args) -> Result<Exit, String> {
         let page = move || Some(metrics::page(&manager));
         scrape::serve(scraped, page).map_err(|why| no_thread(&why))?;
     }
-    let teller = Teller { json: args.json, quiet: args.quiet, painter: Painter::for_stdout() };
-    let telling = (Arc::clone(&manager), printer.clone());
-    spawn("notices", move || teller.tell_all(&telling.0, &inbox, &telling.1))?;
+    let telling = (Arc::clone(&manager), teller.clone());
+    spawn("notices", move || telling.1.tell_all(&telling.0, &inbox))?;
     let (ended, end) = mpsc::channel();
-    let commands = (Arc::clone(&manager), printer.clone());
-    spawn("console", move || read_commands(prompt, &commands.0, &commands.1, &ended))?;
+    let commands = Arc::clone(&manager);
+    spawn("console", move || read_commands(prompt, &commands, &teller, &ended))?;
     let doors = Arc::clone(&manager);
     spawn("accept", move || listener::accept(NAME, &listener, &doors, tls.as_ref()))?;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use monitor::manager::notices::Inbox;
 use monitor::manager::service::Manager;
-use monitor::manager::tell::Notice;
+use monitor::manager::tell::Told;
 use monitor::printer::Printer;
 use serde::Serialize;
 use socklab::clock::{self, At};
-use socklab::event::{Event, json_line};
-use socklab::output::{Painter, harmless, harmless_json};
+use socklab::event::Event;
+use socklab::output::{Painter, harmless};
 
 use crate::{Args, NAME};
 
@@ -47,11 +47,6 @@ impl Start {
             tls: args.tls.is_some(),
         }
     }
-
-    /// The line, for a person or as JSON.
-    pub fn line(&self, json: bool) -> String {
-        if json { harmless_json(&json_line(self)) } else { self.to_string() }
-    }
 }
 
 impl fmt::Display for Start {
@@ -73,40 +68,52 @@ impl fmt::Display for Start {
 
 impl Event for Start {}
 
-/// How notices are told.
+/// What a command that came through a pipe has brought about.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "reply")]
+pub struct Replied {
+    at_ns: At,
+    lines: Vec<String>,
+}
+
+impl Replied {
+    pub fn new(lines: Vec<String>) -> Replied {
+        Replied { at_ns: At::now(), lines }
+    }
+}
+
+impl fmt::Display for Replied {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl Event for Replied {}
+
+/// How events are told.
+#[derive(Clone)]
 pub struct Teller {
     pub json: bool,
     pub quiet: bool,
     pub painter: Painter,
+    pub printer: Printer,
 }
 
 impl Teller {
-    /// Tells them as they come, and looks for agents that stay away.
-    pub fn tell_all(&self, manager: &Manager, inbox: &Inbox, printer: &Printer) {
+    pub fn tell(&self, event: &impl Event) {
+        self.printer.line(event.shown(self.json, self.painter));
+    }
+
+    /// Tells notices as they come, and looks for agents that stay away.
+    pub fn tell_all(&self, manager: &Manager, inbox: &Inbox) {
         loop {
             match inbox.next(Duration::from_secs(1)) {
-                Ok((at, notice)) => self.tell(at, &notice, printer),
+                Ok((_, notice)) if notice.is_result() && self.quiet => {}
+                Ok((at, notice)) => self.tell(&Told { at, notice }),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             manager.look_for_silent();
         }
-    }
-
-    fn tell(&self, at: At, notice: &Notice, printer: &Printer) {
-        let result = matches!(notice, Notice::Result { .. });
-        if result && self.quiet {
-            return;
-        }
-        if self.json {
-            return printer.line(harmless_json(&notice.json(at)));
-        }
-        let text = notice.to_string();
-        // What is out of order stands out, also without colour.
-        let text = if result { text } else { format!("*** {text}") };
-        printer.line(match notice.colour() {
-            Some(colour) => self.painter.paint(colour, &text),
-            None => text,
-        });
     }
 }
