@@ -32,7 +32,9 @@ impl At {
 
     /// Nanoseconds by the clock called [`NAME`].
     pub fn ns(self) -> u64 {
-        let (instant, ns) = at_the_same_moment();
+        // On Linux the two are the same clock, so one pair serves for the whole run.
+        static PAIR: OnceLock<Pair<u64>> = OnceLock::new();
+        let &Pair { instant, other: ns, .. } = PAIR.get_or_init(|| Pair::read(sys::monotonic_ns));
         let after = self.0.saturating_duration_since(instant).as_nanos() as u64;
         let before = instant.saturating_duration_since(self.0).as_nanos() as u64;
         (ns + after).saturating_sub(before)
@@ -51,24 +53,31 @@ impl Serialize for At {
     }
 }
 
-/// One moment by both: an [`Instant`] keeps its figure to itself. On Linux the
-/// two are the same clock, so one such pair serves for the whole run.
-fn at_the_same_moment() -> (Instant, u64) {
-    static PAIR: OnceLock<(Instant, u64)> = OnceLock::new();
-    *PAIR.get_or_init(|| {
-        let mut best = (Duration::MAX, Instant::now(), 0);
-        // The program may be put aside between the readings: of several pairs,
-        // the one read in the shortest time is the closest.
-        for _ in 0..10 {
+/// One moment by two clocks: an [`Instant`], which keeps its figure to itself,
+/// and another.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<T> {
+    pub instant: Instant,
+    pub other: T,
+    /// By how much the two moments may be apart.
+    pub within: Duration,
+}
+
+impl<T> Pair<T> {
+    /// The program may be put aside between the readings: of several pairs, the
+    /// one that was read in the shortest time is the closest.
+    pub fn read(other: impl Fn() -> T) -> Pair<T> {
+        let once = || {
             let before = Instant::now();
-            let ns = sys::monotonic_ns();
-            let took = before.elapsed();
-            if took < best.0 {
-                best = (took, before + took / 2, ns);
-            }
-        }
-        (best.1, best.2)
-    })
+            let other = other();
+            let half = before.elapsed() / 2 + Duration::from_nanos(1);
+            Pair { instant: before + half, other, within: half }
+        };
+        (1..10).fold(once(), |best, _| {
+            let next = once();
+            if next.within < best.within { next } else { best }
+        })
+    }
 }
 
 /// The time now, to the microsecond, in UTC.
@@ -133,6 +142,29 @@ mod tests {
     fn a_stamp_has_27_bytes_whatever_the_time() {
         assert_eq!(stamp(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000Z");
         assert_eq!(stamp(now()).len(), 27);
+    }
+
+    #[test]
+    fn of_two_clocks_the_closest_of_several_readings_counts() {
+        let slow = Duration::from_millis(20);
+        let first = std::cell::Cell::new(true);
+        let pair = Pair::read(|| {
+            if first.replace(false) {
+                std::thread::sleep(slow);
+            }
+            Instant::now()
+        });
+        assert!(pair.within < slow / 2, "{pair:?}");
+        // And what it says of itself is so, even where all were slow.
+        for slow in [Duration::ZERO, Duration::from_millis(2)] {
+            let pair = Pair::read(|| {
+                std::thread::sleep(slow);
+                Instant::now()
+            });
+            assert!(pair.within >= slow / 2, "{pair:?}");
+            assert!(pair.other <= pair.instant + pair.within, "{pair:?}");
+            assert!(pair.instant <= pair.other + pair.within, "{pair:?}");
+        }
     }
 
     #[test]

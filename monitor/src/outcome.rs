@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value};
+use socklab::clock::Pair;
 use socklab::output::harmless_up_to;
 
 use crate::verdict::Verdict;
@@ -89,13 +90,16 @@ pub struct Deadline {
     /// What the wall clock showed at `began`. A check asks it for nothing else,
     /// so that it may be set while the check runs.
     pub wall: SystemTime,
+    /// By how much `began` and `wall` may be apart: two clocks cannot be read at once.
+    pub within: Duration,
     pub timeout: Duration,
 }
 
 impl Deadline {
     /// From now on.
     pub fn of(timeout: Duration) -> Deadline {
-        Deadline { began: Instant::now(), wall: SystemTime::now(), timeout }
+        let Pair { instant: began, other: wall, within } = Pair::read(SystemTime::now);
+        Deadline { began, wall, within, timeout }
     }
 
     /// The wall clock at a later instant, as if nobody had set it since.

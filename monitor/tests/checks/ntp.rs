@@ -48,7 +48,8 @@ fn a_server_that_knows_the_time_is_up_with_its_four_best_figures() {
     assert!(outcome.reason.starts_with("offset ") && outcome.reason.contains(" ± "));
     let figure = |name: &str| outcome.detail[name].as_f64().unwrap();
     assert!(figure("offset_seconds").abs() < 60.0);
-    assert_eq!(figure("offset_bound_seconds"), figure("delay_seconds").max(0.0) / 2.0);
+    // What the clocks add to half of the delay has a test of its own.
+    assert!(figure("offset_bound_seconds") > figure("delay_seconds").max(0.0) / 2.0);
     assert_eq!(outcome.detail["reference"], "192.0.2.1");
     assert_eq!(outcome.detail["samples"], 4);
     assert!(outcome.detail["server_time"].as_str().unwrap().starts_with("20"));

@@ -50,8 +50,10 @@ struct Sample {
     stamps: [Timestamp; 4],
     /// Of the server's clock to this machine's, seconds.
     offset: f64,
-    /// Of both ways together, seconds; the offset is off by at most half of it.
+    /// Of both ways together, seconds.
     delay: f64,
+    /// By how much the offset may be wrong, seconds.
+    bound: f64,
     rtt: Duration,
 }
 
@@ -209,19 +211,46 @@ impl Findings {
         let t1 = Timestamp::from_system(deadline.wall_at(sent));
         let t4 = Timestamp::from_system(deadline.wall_at(sent + rtt));
         let stamps = [t1, reply.receive, reply.transmit, t4];
+        let delay = delay(stamps).as_secs_f64();
         self.samples.push(Sample {
             reply,
             stamps,
             offset: offset(stamps).as_secs_f64(),
-            delay: delay(stamps).as_secs_f64(),
+            delay,
+            bound: bound(delay, reply.precision, rtt, deadline.within),
             rtt,
         });
     }
 }
 
+/// A clock is taken to drift by at most so much of the time that passes (RFC
+/// 5905, figure 6: PHI).
+const DRIFT: f64 = 15e-6;
+
+/// By how much an offset may be wrong: half of the delay, whichever way was the
+/// slow one, and what the clocks add (RFC 5905, section 8, the dispersion): how
+/// closely the server reads its own and we ours, and how far they drift apart
+/// meanwhile.
+fn bound(delay: f64, precision: i8, rtt: Duration, within: Duration) -> f64 {
+    // A whole second and more is what a server says that does not know.
+    let servers = if precision < 0 { f64::from(precision).exp2() } else { 0.0 };
+    delay.max(0.0) / 2.0 + servers + within.as_secs_f64() + DRIFT * rtt.as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bound_is_half_of_the_delay_and_what_the_clocks_add() {
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        assert_eq!(bound(0.5, 0, none, none), 0.25);
+        assert_eq!(bound(-0.5, 0, none, none), 0.0);
+        assert_eq!(bound(0.0, -1, none, none), 0.5);
+        assert_eq!(bound(0.0, 127, none, none), 0.0);
+        assert_eq!(bound(0.0, 0, second, none), 0.000_015);
+        assert_eq!(bound(0.0, 0, none, second), 1.0);
+    }
 
     #[test]
     fn only_servers_of_ones_own_are_asked_more_than_once() {

@@ -47,8 +47,7 @@ impl Ntp {
     }
 
     fn judge_sample(&self, best: &Sample) -> Outcome {
-        let bound = best.delay.max(0.0) / 2.0;
-        let Sample { offset, .. } = *best;
+        let Sample { offset, bound, .. } = *best;
         let stratum = best.reply.stratum;
         let most = self.max_offset.as_secs_f64();
         let shown = format!("offset {} ± {}", signed(offset), short(bound));
@@ -107,7 +106,7 @@ fn details(outcome: Outcome, best: &Sample, deadline: &Deadline) -> Outcome {
     outcome
         .with("server_time", time)
         .with("offset_seconds", best.offset)
-        .with("offset_bound_seconds", best.delay.max(0.0) / 2.0)
+        .with("offset_bound_seconds", best.bound)
         .with("delay_seconds", best.delay)
         .with("stratum", reply.stratum)
         .with("reference", reply.reference())
