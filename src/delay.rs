@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::cause;
-use crate::impair::{Impairment, Treatment};
+use logic::impair::{Impairment, Treatment};
 
 /// A reply held back to be overtaken leaves after this time even if nothing
 /// overtakes it.

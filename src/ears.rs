@@ -11,8 +11,9 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::clock::{Arrival, At};
+use crate::clock::{self, At};
 use crate::error_queue::{ErrorQueue, Instead};
+use logic::arrival::Arrival;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 
@@ -77,7 +78,7 @@ impl<'a> Ears<'a> {
         }
         let asked = Instant::now();
         let why = match sys::receive(self.socket, buffer, time) {
-            Ok((length, stamp)) => return Ok(Heard::Datagram(length, Arrival::new(stamp))),
+            Ok((length, stamp)) => return Ok(Heard::Datagram(length, clock::arrival(stamp))),
             Err(why) if self.is_refusal(&why) => return Ok(Heard::Error(self.refusal())),
             Err(why) => why,
         };
@@ -109,7 +110,7 @@ impl<'a> Ears<'a> {
 
     fn refusal(&self) -> IcmpError {
         let problem = Problem::port_unreachable(self.version);
-        let (request, arrival) = (Vec::new(), Arrival::new(None));
+        let (request, arrival) = (Vec::new(), clock::arrival(None));
         IcmpError { problem, from: None, to: None, request, ttl: None, arrival }
     }
 }
@@ -118,7 +119,7 @@ impl<'a> Ears<'a> {
 /// kernel is asked only if it `matters`, because that takes a system call.
 pub fn last_arrival(socket: &UdpSocket, matters: bool) -> At {
     match matters {
-        true => Arrival::new(sys::stamp_of_last(socket)).at(),
+        true => clock::arrival(sys::stamp_of_last(socket)).at().into(),
         false => At::now(),
     }
 }

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 use std::str::FromStr;
 use std::thread;
 
-use crate::cli::LOOK_UP;
 use crate::output;
+use logic::pace::LOOK_UP;
 use sys::PortUser;
 
 /// A host and perhaps a port, as typed; a name is not yet looked up.

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use packets::icmp_error::Problem;
 
-use crate::clock::Arrival;
+use crate::clock;
+use logic::arrival::Arrival;
 
 /// An ICMP error that answers a packet of ours.
 #[derive(Debug, Clone)]
@@ -75,7 +76,7 @@ impl ErrorQueue {
                     to: error.to,
                     request: self.quote[..error.length].to_vec(),
                     ttl: error.ttl,
-                    arrival: Arrival::new(error.stamp),
+                    arrival: clock::arrival(error.stamp),
                 });
             }
         }

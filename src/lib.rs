@@ -14,16 +14,16 @@
 //! | `labs/09-manager-and-agents.md` | `monitor_manager`, `monitor_agent` | state that survives, delivered at least once, stored exactly once |
 //!
 //! Packet formats, and the pages that explain a packet, are in the crate `packets`;
-//! system calls that std does not have are in the crate `sys`.
+//! what can be decided without a socket, such as when to send, is in `logic`; system
+//! calls that std does not have are in `sys`.
 //! From the bottom up, nothing here knows of what stands below it in this table:
 //!
 //! | module | what it is for |
 //! | --- | --- |
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
-//! | [`stats`] | RTT and loss statistics |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`signals`] | Ctrl-C and SIGTERM, in place of a sudden end |
-//! | [`cli`] | durations, rates, exit statuses |
+//! | [`cli`] | command lines: one-line errors, exit statuses |
 //! | [`ports`] | the default ports |
 //! | [`endpoint`] | addresses on a command line, and the sockets of clients |
 //! | [`ping_args`] | the flags that every pinger has |
@@ -32,24 +32,19 @@
 //! | [`ears`] | what a connected UDP socket can hear: a datagram, an ICMP error, nothing |
 //! | [`error_queue`] | the kernel's queue of errors that answer what a socket sent |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
-//! | [`impair`] | seeded damage: which request is lost, which reply is late |
+//! | [`impair_args`] | the flags with which a server spoils its service on purpose |
 //! | [`reject`] | ICMP errors that a server sends on purpose |
-//! | [`clients`] | a server's bounded table of its clients |
 //! | [`places`] | how many clients a TCP server takes at once |
 //! | [`delay`] | the thread that sends late replies in time |
 //! | [`privilege`] | what lets a program have a raw socket, in words |
-//! | [`probes`] | a client's table of what it sent, and what became of it |
-//! | [`pace`] | when a pinger sends, waits, and is done |
-//! | [`histogram`] | the distribution of RTTs, drawn |
 //! | [`event`] | what a program tells: each event a type, with its text and its JSON |
 //! | [`servers`] | the addresses of a server's name, one after the other |
-//! | [`trace`] | traceroute: which probe is due and what the responses mean; probing by ICMP |
+//! | [`icmp_prober`] | the probes of a trace by ICMP: sent, and what comes of them heard |
 //! | [`service`] | the books of a lossy server: each request's fate, and the counts |
 //! | [`tally`] | what a server tells at its end |
 
 pub mod capture;
 pub mod cli;
-pub mod clients;
 pub mod clock;
 pub mod delay;
 pub mod ears;
@@ -57,23 +52,19 @@ pub mod endpoint;
 pub mod error_queue;
 pub mod event;
 pub mod explain;
-pub mod histogram;
+pub mod icmp_prober;
 pub mod icmp_socket;
-pub mod impair;
+pub mod impair_args;
 pub mod output;
-pub mod pace;
 pub mod ping_args;
 pub mod places;
 pub mod ports;
 pub mod privilege;
-pub mod probes;
 pub mod reject;
 pub mod servers;
 pub mod service;
 pub mod signals;
-pub mod stats;
 pub mod tally;
-pub mod trace;
 
 #[cfg(test)]
 #[path = "../tests/common/hostile.rs"]

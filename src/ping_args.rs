@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::{count, duration, positive_duration};
 use crate::endpoint::FamilyArgs;
+use logic::units::{count, duration, positive_duration};
 
 /// How many requests, how far apart, and how to show what becomes of them.
 ///

@@ -6,13 +6,13 @@ use std::net::{SocketAddr, UdpSocket};
 use packets::icmp_error::Problem;
 use serde::Serialize;
 
-use crate::clients::Clients;
 use crate::clock::At;
 use crate::delay::{DelayLine, Departure, Whose};
 use crate::event::{Event, Reporter};
-use crate::impair::{Fate, Fates, Impairment, Treatment};
 use crate::output::Colour;
 use crate::tally::{OfClient, ServerSummary, Tally};
+use logic::clients::Clients;
+use logic::impair::{Fate, Fates, Impairment, Treatment};
 
 /// What a server keeps of its clients; `T` is what it keeps beside the counts.
 pub struct Service<T> {

@@ -101,7 +101,7 @@ pub fn hear(mut act: impl FnMut(Signal) + Send + 'static) -> Result<(), String> 
     }
     listen(move || {
         loop {
-            thread::sleep(crate::cli::LOOK_UP);
+            thread::sleep(logic::pace::LOOK_UP);
             if raised.swap(false, Ordering::SeqCst) {
                 act(Signal::End);
             }

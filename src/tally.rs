@@ -7,11 +7,12 @@ use std::ops::AddAssign;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::cli::Rate;
 use crate::clock::At;
-use crate::event::{Event, percent};
+use crate::event::Event;
 use crate::output::plural;
-use crate::stats::wilson;
+use logic::stats::wilson;
+use logic::units::Rate;
+use logic::units::percent;
 
 /// Requests by what became of them. Each one received is counted once among
 /// the others.

@@ -174,7 +174,7 @@ fn the_way_up_counts_the_clients_that_made_room_for_others() {
     let way_up = named(&ended, "way_up")[0];
     assert_eq!(way_up["lost"], senders);
     let kept = way_up["clients"].as_array().unwrap();
-    assert_eq!(kept.len(), socklab::clients::MOST);
+    assert_eq!(kept.len(), logic::clients::MOST);
     assert_eq!(named(&ended, "summary")[0]["received"], 2 * senders);
 }
 

@@ -585,7 +585,7 @@ fn forged_senders_do_not_fill_the_memory_and_nothing_is_lost_from_the_totals() {
         client.send_to(b"x", server.address).unwrap();
         server.running.line();
     }
-    assert!(ports.len() > socklab::clients::MOST, "only {} ports were to be had", ports.len());
+    assert!(ports.len() > logic::clients::MOST, "only {} ports were to be had", ports.len());
     let ended = server.running.interrupt();
     assert!(ended.stdout.len() < 50, "the table is short: {ended:#?}");
     let all = ended.stdout.iter().find(|line| line.starts_with("all ")).unwrap();

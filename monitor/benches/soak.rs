@@ -20,8 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use logic::units;
 use serde_json::Value;
-use socklab::cli;
 
 /// Watch many services with the monitor, and watch the monitor
 #[derive(Parser)]
@@ -33,7 +33,7 @@ struct Args {
     #[arg(long, default_value_t = 200)]
     silent: usize,
     /// Each checked so often; the timeout is as long, or a second
-    #[arg(long, default_value = "1s", value_parser = cli::positive_duration)]
+    #[arg(long, default_value = "1s", value_parser = units::positive_duration)]
     interval: Duration,
     /// For so long
     #[arg(long, default_value_t = 10.0)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socklab::cli::LOOK_UP;
+use logic::pace::LOOK_UP;
 use socklab::endpoint::{Endpoint, Family, cannot_listen};
 
 use crate::request::{self, Heard};

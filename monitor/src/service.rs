@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 
 use crate::check::Check;
 use crate::check::parameter::{Parameter, shown_duration};

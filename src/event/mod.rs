@@ -20,7 +20,7 @@ mod summary;
 
 pub use pings_words::InPingsWords;
 pub use probe::{Answered, ErrorSeen, NextAddress, ProbeEvent, icmp_error_text};
-pub use summary::{Summary, percent};
+pub use summary::Summary;
 
 /// Something that happened.
 pub trait Event: Serialize + Display {

@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::clock::At;
     use crate::event::ErrorSeen;
-    use crate::probes::Answer;
-    use crate::stats::{Counts, Rtts};
+    use logic::probes::Answer;
+    use logic::stats::{Counts, Rtts};
     use packets::icmp::Version;
     use std::time::Duration;
 

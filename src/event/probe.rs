@@ -10,11 +10,11 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::{Event, Ms};
-use crate::cli::show_duration;
 use crate::clock::At;
 use crate::endpoint::REFUSED;
 use crate::output::{Colour, plural, printable};
-use crate::probes::Answer;
+use logic::probes::Answer;
+use logic::units::show_duration;
 
 /// Something that happened to a probe.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -100,7 +100,7 @@ fn as_text<S: Serializer>(packet: &[u8], serializer: S) -> Result<S::Ok, S::Erro
 }
 
 impl<'a> ProbeEvent<'a> {
-    /// The event of a packet that [`Probes`](crate::probes::Probes) has called
+    /// The event of a packet that [`Probes`](logic::probes::Probes) has called
     /// an `answer`; `packet` are its bytes.
     pub fn of_answer(
         answer: Answer,

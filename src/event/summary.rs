@@ -7,9 +7,10 @@ use serde::{Serialize, Serializer};
 
 use super::Event;
 use crate::clock::At;
-use crate::histogram;
 use crate::output::plural;
-use crate::stats::{Counts, Rtts};
+use logic::histogram;
+use logic::stats::{Counts, Rtts};
+use logic::units::percent;
 
 /// The event `summary`. Its JSON fields are those of `Figures`, below.
 #[derive(Debug, Clone)]
@@ -196,30 +197,9 @@ fn loss_sentence(counts: &Counts) -> Option<String> {
     ))
 }
 
-/// A share as per cent, with one decimal where it has one: `30%`, `36.4%`; a
-/// very small one with two digits that say something: `0.038%`.
-pub fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    let decimals = match percent {
-        small if small > 0.0 && small < 0.1 => 1 + (-small.log10()).ceil() as usize,
-        _ => 1,
-    };
-    let text = format!("{percent:.decimals$}");
-    format!("{}%", text.trim_end_matches(".0"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_small_share_is_not_shown_as_none() {
-        let shares = [(0.0, "0%"), (0.3, "30%"), (4.0 / 11.0, "36.4%"), (1.0, "100%")];
-        let small = [(0.000384, "0.038%"), (0.001, "0.1%"), (0.0000071, "0.00071%")];
-        for (share, text) in shares.into_iter().chain(small) {
-            assert_eq!(percent(share), text);
-        }
-    }
 
     #[test]
     fn figures_that_do_not_exist_are_null_and_not_zero() {

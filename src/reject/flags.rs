@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::Rate;
-use crate::impair::ImpairArgs;
+use crate::impair_args::ImpairArgs;
+use logic::units::Rate;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 

@@ -4,9 +4,10 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use logic::arrival::Arrival;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
-use socklab::clock::Arrival;
+use socklab::clock;
 use socklab::endpoint::cause;
 
 use crate::outcome::{Deadline, Outcome};
@@ -76,7 +77,7 @@ impl Asker {
         let patience = until.saturating_duration_since(Instant::now());
         match sys::receive(&self.socket, buffer, patience) {
             Ok((length, stamp)) => {
-                let arrival = Arrival::new(stamp);
+                let arrival = clock::arrival(stamp);
                 let in_time = arrival.since(self.deadline.began) <= self.deadline.timeout;
                 Ok(in_time.then_some((length, arrival)))
             }

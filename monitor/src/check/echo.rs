@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Instant;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::cause;
 use socklab::output::printable;
 

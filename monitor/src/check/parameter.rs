@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::Endpoint;
 
 use super::resolve;

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use idna::AsciiDenyList;
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 
 use crate::outcome::{Deadline, Outcome};
 

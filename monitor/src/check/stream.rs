@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::cause;
 use sys::NotConnected;
 

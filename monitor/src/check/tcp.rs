@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Instant;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::cause;
 use socklab::output::printable;
 

@@ -4,11 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use logic::pace::Step;
+use logic::trace::{self, Probe, ProbeState, Settings, Tracer};
+use logic::units::show_duration;
 use serde_json::Value as Json;
-use socklab::cli::show_duration;
-use socklab::pace::Step;
-use socklab::trace::icmp::IcmpProber;
-use socklab::trace::{self, Heard, Probe, ProbeState, Settings, Tracer};
+use socklab::icmp_prober::Heard;
+use socklab::icmp_prober::IcmpProber;
 
 use crate::outcome::{Deadline, Outcome};
 
@@ -81,9 +82,9 @@ impl Trace {
             timeout: PATIENCE.min(deadline.timeout / 2),
             interval: Duration::ZERO,
         };
-        let mut tracer = Tracer::new(target.ip(), settings);
-        let mut hops: Vec<Hop> = Vec::new();
         let began = Instant::now();
+        let mut tracer = Tracer::new(target.ip(), settings, began);
+        let mut hops: Vec<Hop> = Vec::new();
         while !tracer.finished() {
             let on = match deadline.left() {
                 Some(_) => go_on(&mut tracer, &mut prober).map(|()| true),

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::wire::{dns, ntp};
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::output::printable;
 
 use crate::outcome::{Deadline, Outcome};

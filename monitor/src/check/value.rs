@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use socklab::cli::{self, Rate};
+use logic::units;
+use logic::units::Rate;
 
 /// A value, not yet understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,7 @@ impl Value {
             Value::Float(number) => number.to_string(),
             _ => String::new(),
         };
-        cli::positive_duration(&text).map_err(|why| {
+        units::positive_duration(&text).map_err(|why| {
             format!("must be a duration such as 250ms, 30s or 5m, not {}: {why}", self.shown())
         })
     }

@@ -21,7 +21,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use socklab::cli;
+use logic::units;
 
 use crate::check::parameter;
 use crate::check::value::Value;
@@ -161,7 +161,7 @@ fn understand(kind: &str, draft: Check, words: &[Word]) -> Result<Typed, String>
                 word.text
             ));
         } else {
-            let time = cli::positive_duration(&word.text);
+            let time = units::positive_duration(&word.text);
             interval = Some(time.map_err(|_| {
                 format!("{:?} is neither NAME=VALUE nor an interval, such as 30 or 5m", word.text)
             })?);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use socklab::cli::duration;
+use logic::units::duration;
 
 use super::faults::{FAULTS, Fault};
 use super::services::Service;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socklab::cli::{duration, show_duration};
+use logic::units::{duration, show_duration};
 
 use super::services::Service;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use socklab::cli::LOOK_UP;
+use logic::pace::LOOK_UP;
 use socklab::endpoint::cause;
 
 use super::faults::{Fault, Switch};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use logic::units::show_duration;
 use serde_json::json;
-use socklab::cli::show_duration;
 use socklab::output::{Painter, harmless_json};
 
 use super::service::Manager;

@@ -6,8 +6,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use logic::pace::LOOK_UP;
 use rustls::{ServerConfig, ServerConnection};
-use socklab::cli::{self, LOOK_UP};
+use socklab::cli;
 use socklab::endpoint::cause;
 use socklab::output;
 

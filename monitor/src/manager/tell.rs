@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use logic::units::show_duration;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use socklab::cli::show_duration;
 use socklab::clock::At;
 use socklab::event::Event;
 use socklab::output::{Colour, harmless_up_to, plural};

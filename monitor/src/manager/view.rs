@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::output::{Painter, plural};
 
 use super::data::Agent;

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socklab::cli::{self, show_duration};
+use logic::units::show_duration;
+use socklab::cli;
 use socklab::endpoint::cause;
 use socklab::event::icmp_error_text;
 use sys::NotConnected;

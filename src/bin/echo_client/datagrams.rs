@@ -4,7 +4,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socklab::cli::{self, Exit, LOOK_UP};
+use logic::pace::LOOK_UP;
+use socklab::cli::{self, Exit};
 use socklab::clock::At;
 use socklab::ears::{Ears, Heard};
 use socklab::endpoint::{any_port, cannot_reach, cause, no_socket, not_itself};
@@ -98,11 +99,11 @@ fn ask(
         match ears.receive(buffer, left.min(LOOK_UP)) {
             Ok(Heard::Datagram(length, arrival)) => {
                 let fate = Fate::of(message, &buffer[..length], arrival.since(sent), timeout);
-                return Ok((fate, arrival.at(), length));
+                return Ok((fate, arrival.at().into(), length));
             }
             Ok(Heard::Error(error)) => {
                 let seen = ErrorSeen { problem: error.problem, from: error.from };
-                return Ok((Fate::IcmpError(seen), error.arrival.at(), 0));
+                return Ok((Fate::IcmpError(seen), error.arrival.at().into(), 0));
             }
             // It has looked once more after the deadline: what came in time,
             // while this program was stopped, is in time.

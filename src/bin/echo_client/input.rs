@@ -4,7 +4,8 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
-use socklab::cli::{self, LOOK_UP};
+use logic::pace::LOOK_UP;
+use socklab::cli;
 
 /// The longest line that is read; no datagram holds so much.
 pub const LONGEST: usize = 1 << 20;

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use logic::units;
 use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, FamilyArgs};
 use socklab::event::Reporter;
@@ -59,10 +60,10 @@ struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     message: Option<String>,
     /// Send the message N times; 0 goes on until Ctrl-C
-    #[arg(short = 'n', long, value_name = "N", default_value = "1", requires = "message", value_parser = cli::count, allow_hyphen_values = true)]
+    #[arg(short = 'n', long, value_name = "N", default_value = "1", requires = "message", value_parser = units::count, allow_hyphen_values = true)]
     count: u64,
     /// Wait this long for an answer
-    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_hyphen_values = true)]
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = units::positive_duration, allow_hyphen_values = true)]
     timeout: Duration,
     /// Show no single messages; without --message, only the answers
     #[arg(short, long)]

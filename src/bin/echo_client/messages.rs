@@ -4,8 +4,10 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use socklab::cli::{self, Exit, LOOK_UP};
-use socklab::clock::{Arrival, At};
+use logic::arrival::Arrival;
+use logic::pace::LOOK_UP;
+use socklab::cli::{self, Exit};
+use socklab::clock::{self, At};
 use socklab::endpoint::cause;
 use socklab::servers::Attempt;
 
@@ -51,7 +53,7 @@ pub fn exchange(
                 if messages.was_last() {
                     read_surplus(&stream, &mut answer, timeout);
                 }
-                (Fate::of(&message, &answer, arrival.since(sent), timeout), arrival.at())
+                (Fate::of(&message, &answer, arrival.since(sent), timeout), arrival.at().into())
             }
             Err(why) => match why.kind() {
                 ErrorKind::Interrupted => break,
@@ -110,7 +112,7 @@ fn read_answer(
         match sys::read(stream, &mut buffer, left.min(LOOK_UP)) {
             Ok((0, _)) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "end of stream")),
             Ok((bytes, stamp)) => {
-                let arrival = Arrival::new(stamp);
+                let arrival = clock::arrival(stamp);
                 answer.extend(&buffer[..bytes]);
                 if answer.len() >= length {
                     return Ok(arrival);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use socklab::cli::{self, Exit, LOOK_UP, show_duration};
+use logic::pace::LOOK_UP;
+use logic::units::show_duration;
+use socklab::cli::{self, Exit};
 use socklab::endpoint::cause;
 use socklab::servers::Attempt;
 

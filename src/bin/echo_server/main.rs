@@ -26,7 +26,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use socklab::cli::{self, Exit, LOOK_UP};
+use logic::pace::LOOK_UP;
+use logic::units;
+use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::event::Reporter;
 use socklab::output;
@@ -64,7 +66,7 @@ struct Args {
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), allow_hyphen_values = true)]
     max_clients: u32,
     /// Close a TCP connection on which nothing moves for this long
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::positive_duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = units::positive_duration, allow_hyphen_values = true)]
     idle_timeout: Duration,
     /// Show only the totals at the end
     #[arg(short, long)]

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use logic::units;
 use packets::icmp::{HEADER, Version};
 use packets::ipv4;
-use socklab::cli;
 use socklab::endpoint::Endpoint;
 use socklab::explain::Explain;
 use socklab::ping_args::PingArgs;
@@ -121,7 +121,7 @@ impl Args {
             return Err(format!(
                 "--interval {} is for root alone, unless the target is loopback: so many packets \
                  could do harm; give 2ms or more, or use sudo",
-                cli::show_duration(self.ping.interval)
+                units::show_duration(self.ping.interval)
             ));
         }
         Ok(())

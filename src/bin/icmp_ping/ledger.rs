@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use jiff::Timestamp;
+
 use packets::icmp::{Body, Message};
-use socklab::clock::{Arrival, At};
+use socklab::clock::{self, At};
 use socklab::error_queue::IcmpError;
 use socklab::event::{ErrorSeen, InPingsWords, ProbeEvent, Reporter};
 use socklab::icmp_socket::{IcmpSocket, Received};
@@ -59,8 +60,8 @@ impl Ledger<'_> {
 
     /// A message, whoever may have sent it.
     pub fn came(&mut self, received: &Received) {
-        let arrival = Arrival::new(received.packet.stamp);
-        let (at_ns, message, ttl) = (arrival.at(), received.message, received.packet.ttl);
+        let arrival = clock::arrival(received.packet.stamp);
+        let (at_ns, message, ttl) = (arrival.at().into(), received.message, received.packet.ttl);
         let from = received.packet.from.map_or(self.replies.target.ip(), |from| from.ip());
         let finding = self.replies.find(received, from, &arrival);
         if !matches!(finding, Finding::NotOurs) {
@@ -90,7 +91,7 @@ impl Ledger<'_> {
             && let Body::EchoRequest(echo) = request.body
         {
             let finding = self.replies.failed(echo.sequence, echo.payload, error.problem);
-            self.error(&finding, error.arrival.at(), error.from);
+            self.error(&finding, error.arrival.at().into(), error.from);
         }
     }
 

@@ -16,12 +16,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use logic::pace::LOOK_UP;
+use logic::pace::{Pace, Step};
 use packets::icmp::{Echo, Version};
-use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::cli::{self, Exit};
 use socklab::endpoint::cause;
 use socklab::event::{InPingsWords, Reporter, Summary};
 use socklab::icmp_socket::{Heard, IcmpSocket};
-use socklab::pace::{Pace, Step};
 
 use crate::args::Args;
 use crate::ledger::Ledger;

@@ -8,12 +8,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use logic::arrival::Arrival;
+use logic::probes::{Answer, Probes};
 use packets::icmp::{self, Body, Echo, Message, Version};
 use packets::icmp_error::{IcmpError, Problem};
 use packets::quoted::{Quoted, Transport};
-use socklab::clock::Arrival;
 use socklab::icmp_socket::Received;
-use socklab::probes::{Answer, Probes};
 
 use crate::args::Args;
 use crate::payload::Payload;

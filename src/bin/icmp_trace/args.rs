@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, value_parser};
+use logic::trace::Settings;
+use logic::units;
 use packets::ping;
-use socklab::cli;
 use socklab::endpoint::{Endpoint, FamilyArgs};
-use socklab::trace::Settings;
 
 use crate::NAME;
 
@@ -33,10 +33,10 @@ pub struct Args {
     #[arg(short, long, value_name = "HOP", default_value = "30", value_parser = value_parser!(u8).range(1..), allow_negative_numbers = true)]
     pub max_hops: u8,
     /// Leave at least this long between two probes
-    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "TIME", default_value = "0", value_parser = units::duration, allow_hyphen_values = true)]
     interval: Duration,
     /// Wait this long for each response; a router takes 3s to find that the host behind it does not exist
-    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = cli::positive_duration, allow_hyphen_values = true)]
+    #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = units::positive_duration, allow_hyphen_values = true)]
     pub timeout: Duration,
     /// Send this many bytes behind the ICMP or UDP header
     #[arg(short, long, value_name = "BYTES", default_value = "32", allow_negative_numbers = true)]

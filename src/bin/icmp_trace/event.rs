@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use logic::trace::{Probe, Response, Timing, Tracer};
+use logic::units::show_duration;
 use packets::{ipv4, ipv6, udp};
 use serde::Serialize;
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::event::{ErrorSeen, Event, Ms};
 use socklab::output::{Colour, plural};
-use socklab::trace::{Probe, Response, Timing, Tracer};
 
 use crate::NAME;
 use crate::args::Args;
@@ -129,7 +129,7 @@ impl ProbeEvent {
     pub fn of(probe: &Probe, response: &Response, timing: Timing) -> ProbeEvent {
         let from = Some(response.from);
         let came = |rtt| Came {
-            at_ns: response.arrival.at(),
+            at_ns: response.arrival.at().into(),
             seq: probe.seq,
             ttl: probe.ttl,
             rtt_ms: Ms(rtt),

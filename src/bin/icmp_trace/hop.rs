@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use logic::trace::{Probe, ProbeState};
 use serde::Serialize;
 use socklab::event::Ms;
 use socklab::output::Colour;
-use socklab::trace::{Probe, ProbeState};
 
 use crate::mark::mark;
 use crate::names::Names;

@@ -13,7 +13,7 @@
 //! that takes the last throws the packet away and says so, in an ICMP error
 //! with its own address.
 //!
-//! The calls on the sockets: udp.rs, and src/trace/icmp.rs, with which the
+//! The calls on the sockets: udp.rs, and src/icmp_prober.rs, with which the
 //! monitor traces too.
 
 use std::io::{self, ErrorKind};
@@ -21,12 +21,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use logic::pace::Step;
+use logic::trace::{self, Tracer};
 use socklab::cli::{self, Exit};
 use socklab::endpoint::cause;
 use socklab::event::Reporter;
-use socklab::pace::Step;
-use socklab::trace::icmp::IcmpProber;
-use socklab::trace::{self, Heard, Tracer};
+use socklab::icmp_prober::Heard;
+use socklab::icmp_prober::IcmpProber;
 
 use crate::args::Args;
 use crate::event::{HopLine, ProbeEvent, Start, Summary};
@@ -55,7 +56,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let reporter = Reporter::new(args.json, false);
     reporter.tell_always(&Start::new(args, target, &prober));
 
-    let mut tracer = Tracer::new(target.ip(), args.settings());
+    let mut tracer = Tracer::new(target.ip(), args.settings(), Instant::now());
     let mut names = Names::new(args.numeric);
     while !cli::stopping() {
         let now = Instant::now();

@@ -1,8 +1,8 @@
 //! What traceroute shows behind a time: nothing, or an exclamation mark and a letter.
 
+use logic::trace::{Probe, ProbeState, ends_the_way};
 use packets::icmp::Version::{V4, V6};
 use packets::icmp_error::Problem;
-use socklab::trace::{Probe, ProbeState, ends_the_way};
 
 /// The mark of an answered probe: `!H` where the host cannot be reached, `!N`
 /// the network, `!P` the protocol; `!X` where somebody forbids it; `!F-1300`

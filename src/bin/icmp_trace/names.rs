@@ -6,7 +6,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socklab::cli::{self, LOOK_UP};
+use logic::pace::LOOK_UP;
+use socklab::cli;
 
 /// So long a name is waited for, at the most. After one was not there in time
 /// no further one is waited for: the resolver is slow, or not there.

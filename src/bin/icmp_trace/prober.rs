@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socklab::endpoint::address_towards;
+use socklab::icmp_prober::Heard;
+use socklab::icmp_prober::IcmpProber;
 use socklab::icmp_socket::Kind;
-use socklab::trace::Heard;
-use socklab::trace::icmp::IcmpProber;
 
 use crate::udp::UdpProber;
 

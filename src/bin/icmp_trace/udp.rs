@@ -9,11 +9,12 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use logic::trace::Response;
 use packets::icmp::Version;
-use socklab::clock::Arrival;
+use socklab::clock;
 use socklab::endpoint::{any_port, cause};
 use socklab::error_queue::{ErrorQueue, IcmpError, Instead};
-use socklab::trace::{Heard, Response};
+use socklab::icmp_prober::Heard;
 use sys::Packet;
 
 /// Sends datagrams to closed ports, and hears what comes of them.
@@ -109,7 +110,7 @@ fn answer(target: SocketAddr, error: &IcmpError) -> Option<Response> {
 
 /// Somebody listens there after all, and sent a datagram.
 fn reply(target: SocketAddr, packet: &Packet) -> Option<Response> {
-    let arrival = Arrival::new(packet.stamp);
+    let arrival = clock::arrival(packet.stamp);
     let from = packet.from.filter(|from| from.ip() == target.ip())?;
     let seq = seq(target, from.port());
     Some(Response { seq, error: None, from: from.ip(), ttl: packet.ttl, arrival })
@@ -132,7 +133,7 @@ mod tests {
             to: Some(to.parse().unwrap()),
             request: Vec::new(),
             ttl: None,
-            arrival: Arrival::new(None),
+            arrival: clock::arrival(None),
         }
     }
 

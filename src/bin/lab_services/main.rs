@@ -24,10 +24,11 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 
 use clap::Parser;
+use logic::pace::LOOK_UP;
 use monitor::lab::Lab;
 use monitor::lab::ca_file::CaFile;
 use monitor::lab::commands::Command;
-use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::cli::{self, Exit};
 use socklab::endpoint::cause;
 use socklab::event::Reporter;
 use socklab::output;

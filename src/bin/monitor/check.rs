@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use logic::units;
 use monitor::check::Packet;
 use monitor::check::http::where_the_time_went;
 use monitor::check::words::Word;
@@ -11,7 +12,6 @@ use monitor::outcome::{Deadline, Outcome};
 use monitor::service::{Service, Settings};
 use monitor::verdict::Verdict;
 use serde_json::Value;
-use socklab::cli;
 use socklab::event::json_line;
 use socklab::output::{self, Colour, Painter};
 
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(required = true, value_name = "TYPE ADDRESS [PARAMETERS]")]
     words: Vec<String>,
     /// Time limit for the whole check, including the lookup of the name; default 5s
-    #[arg(short = 'W', long, value_name = "TIME", value_parser = cli::positive_duration, allow_negative_numbers = true)]
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = units::positive_duration, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// Print each packet byte by byte, with its meaning (dns, ntp and icmp)
     #[arg(long)]

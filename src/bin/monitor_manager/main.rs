@@ -26,6 +26,7 @@ use std::thread;
 
 use clap::Parser;
 use commands::{prompt, read_commands};
+use logic::pace::LOOK_UP;
 use monitor::manager::data::Data;
 use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
@@ -33,7 +34,7 @@ use monitor::manager::{listener, metrics, notices};
 use monitor::printer::Printer;
 use monitor::token::Token;
 use monitor::{atomic, scrape, tls};
-use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::output::{self, Painter};
 use sys::TerminalMode;

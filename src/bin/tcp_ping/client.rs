@@ -20,14 +20,16 @@ use std::thread;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use logic::arrival::Arrival;
+use logic::pace::LOOK_UP;
+use logic::pace::{Pace, Step};
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 use packets::tcp_ping::{self, Received};
-use socklab::cli::{self, Exit, LOOK_UP};
-use socklab::clock::{self, Arrival, At};
+use socklab::cli::{self, Exit};
+use socklab::clock::{self, At};
 use socklab::endpoint::{Endpoint, cause};
 use socklab::event::{ErrorSeen, ProbeEvent, Reporter};
-use socklab::pace::{Pace, Step};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
 use socklab::servers::{Attempt, ask_each};
@@ -158,7 +160,7 @@ impl Pinger<'_> {
             Ok((fate, arrival)) => {
                 ping.request = Some(arrival.since(sent));
                 let late = fate == Fate::Reply && arrival.since(began) > timeout;
-                (if late { Fate::Late } else { fate }, arrival.at())
+                (if late { Fate::Late } else { fate }, arrival.at().into())
             }
             Err(why) if why.kind() == ErrorKind::TimedOut => {
                 (Fate::of_request(&why, hint), deadline.into())
@@ -261,7 +263,7 @@ fn read_reply(
             Err(why) if is_no_event(&why) || is_hint(&why) => continue,
             Err(why) => return Err(why),
         };
-        let arrival = Arrival::new(stamp);
+        let arrival = clock::arrival(stamp);
         received.extend_from_slice(&buffer[..length]);
         let fate = match tcp_ping::judge(received, request) {
             Received::Reply => Fate::Reply,

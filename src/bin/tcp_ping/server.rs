@@ -20,11 +20,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use logic::impair::{Fate, Impairment};
+use logic::pace::LOOK_UP;
+use logic::units;
+use logic::units::Rate;
 use packets::tcp_ping::{self, LOST};
-use socklab::cli::{self, Exit, LOOK_UP, Rate};
+use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::event::Reporter;
-use socklab::impair::{Fate, Impairment};
 use socklab::output;
 use socklab::places::Places;
 use socklab::ports;
@@ -55,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<u64>,
     /// Hold every reply back this long
-    #[arg(long, value_name = "TIME", value_parser = cli::duration, default_value = "0", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "0", allow_hyphen_values = true)]
     delay: Duration,
     /// Send replies in pieces of BYTES bytes, 10 ms apart
     #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
@@ -64,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "1024", allow_hyphen_values = true)]
     max_clients: NonZeroUsize,
     /// Hang up on a client that has been silent, or has read nothing, for this long
-    #[arg(long, value_name = "TIME", value_parser = cli::positive_duration, default_value = "60s", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = units::positive_duration, default_value = "60s", allow_hyphen_values = true)]
     idle_timeout: Duration,
     /// Serve one client to its end before accepting the next: the naive server
     #[arg(long, conflicts_with = "max_clients")]

@@ -3,16 +3,17 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
+use logic::pace::LOOK_UP;
+use logic::pace::{Pace, Step};
+use logic::probes::Probes;
 use packets::heartbeat::Beat;
-use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::ears::{Ears, Heard};
 use socklab::endpoint::{Endpoint, any_port, cannot_reach, cause, no_socket, not_itself};
 use socklab::event::{Reporter, icmp_error_text};
-use socklab::pace::{Pace, Step};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
-use socklab::probes::Probes;
 use socklab::servers::{Attempt, ask_each};
 
 use crate::ledger::Ledger;

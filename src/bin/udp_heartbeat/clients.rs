@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
+use logic::pace::LOOK_UP;
 use serde::Serialize;
-use socklab::cli::LOOK_UP;
 use socklab::clock::At;
 use socklab::event::Reporter;
 use socklab::service::Service;

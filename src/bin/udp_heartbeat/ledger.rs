@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use logic::arrival::Arrival;
+use logic::probes::{self, Probes};
 use packets::heartbeat::{Answer, Beat};
-use socklab::clock::{Arrival, At};
+use socklab::clock::At;
 use socklab::ears::IcmpError;
 use socklab::event::{ErrorSeen, ProbeEvent, Reporter, Summary};
-use socklab::probes::{self, Probes};
 
 use crate::told::{Answered, ClientSummary, MalformedAnswer};
 use crate::watch::{Clocks, Watch};
@@ -39,7 +40,7 @@ impl Ledger<'_> {
     /// A datagram: an answer, the first to its beat or a further one, in time
     /// or late; or none at all.
     pub fn came(&mut self, packet: &[u8], arrival: &Arrival) {
-        let (at_ns, from) = (arrival.at(), self.server.as_str());
+        let (at_ns, from) = (arrival.at().into(), self.server.as_str());
         let Some(Answer { seq, diff }) = Answer::parse(packet) else {
             self.probes.counts.foreign += 1;
             return self.reporter.tell(&MalformedAnswer { at_ns, from, text: packet });
@@ -67,7 +68,7 @@ impl Ledger<'_> {
             None => self.probes.refused(),
         };
         if let Some(seq) = seq {
-            let (at_ns, target) = (error.arrival.at(), self.server.as_str());
+            let (at_ns, target) = (error.arrival.at().into(), self.server.as_str());
             let error = ErrorSeen { problem: error.problem, from: error.from };
             self.reporter.tell(&ProbeEvent::IcmpError { at_ns, seq, error, target });
             self.missed(seq, at_ns);

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use socklab::cli;
-use socklab::impair::ImpairArgs;
+use socklab::impair_args::ImpairArgs;
 
 const NAME: &str = "udp_heartbeat";
 

@@ -1,10 +1,11 @@
 //! How often a healthy server is declared down: by formula, and by simulation.
 
+use logic::stats::wilson;
+use logic::units::Rate;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use socklab::cli::{Exit, Rate};
+use socklab::cli::Exit;
 use socklab::output;
-use socklab::stats::wilson;
 
 use crate::runs::{expected_beats, within};
 

@@ -3,14 +3,18 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use logic::impair::{Fate, Treatment};
+use logic::pace::LOOK_UP;
+use logic::units;
+use logic::units::Rate;
 use packets::heartbeat::{Answer, Beat};
-use socklab::cli::{self, Exit, LOOK_UP, Rate};
+use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
 use socklab::ears::last_arrival;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
 use socklab::event::Reporter;
-use socklab::impair::{Fate, ImpairArgs, Impairment, Treatment};
+use socklab::impair_args::ImpairArgs;
 use socklab::output;
 use socklab::ports;
 use socklab::service::{Handled, Sent, Service};
@@ -25,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value_t = Endpoint::on_loopback(ports::HEARTBEAT))]
     bind: Endpoint,
     /// Say that a client has stopped when it sent no beat for this long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::positive_duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::positive_duration, allow_hyphen_values = true)]
     pub silence: Duration,
     /// Let this server's clock be wrong by this much: 2.5s is fast, -2.5s slow
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = offset, allow_hyphen_values = true)]
@@ -43,8 +47,8 @@ pub struct Args {
 /// A duration that may be negative, in seconds.
 fn offset(text: &str) -> Result<f64, String> {
     match text.strip_prefix('-') {
-        Some(text) => cli::duration(text).map(|duration| -duration.as_secs_f64()),
-        None => cli::duration(text).map(|duration| duration.as_secs_f64()),
+        Some(text) => units::duration(text).map(|duration| -duration.as_secs_f64()),
+        None => units::duration(text).map(|duration| duration.as_secs_f64()),
     }
 }
 
@@ -53,7 +57,7 @@ fn offset(text: &str) -> Result<f64, String> {
 const FURTHEST: f64 = 365.0 * 86_400.0;
 
 pub fn run(args: &Args) -> Result<Exit, String> {
-    let plan = Impairment::new(&args.impair, Rate::percent(30))?;
+    let plan = args.impair.plan(Rate::percent(30))?;
     let address = args.bind.resolve(ports::HEARTBEAT, Family::Any)?;
     // From here on the kernel keeps what comes to this port until it is read.
     let socket = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use logic::impair::Impairment;
+use logic::units::show_duration;
 use packets::heartbeat::Answer;
 use serde::Serialize;
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
 use socklab::event::{Event, Ms};
-use socklab::impair::Impairment;
 use socklab::output::{Colour, Painter, plural, printable};
 use socklab::service::{Handled, Service};
 

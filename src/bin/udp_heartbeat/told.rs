@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use logic::units::show_duration;
 use serde::{Serialize, Serializer};
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::endpoint::own_address;
 use socklab::event::{Event, Ms, Summary};

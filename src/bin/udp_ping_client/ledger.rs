@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use logic::arrival::Arrival;
+use logic::probes::Probes;
 use packets::ping::{self, Request};
-use socklab::clock::{self, Arrival};
+use socklab::clock;
 use socklab::ears::IcmpError;
 use socklab::event::{ErrorSeen, ProbeEvent, Reporter};
-use socklab::probes::Probes;
 
 use crate::extras::Extras;
 
@@ -41,7 +42,7 @@ impl Ledger<'_> {
     /// or late, right or spoilt; or nothing of ours.
     pub fn came(&mut self, reply: &[u8], arrival: &Arrival) {
         self.extras.received(reply);
-        let (at_ns, from, bytes) = (arrival.at(), &self.server, reply.len());
+        let (at_ns, from, bytes) = (arrival.at().into(), &self.server, reply.len());
         let numbered = ping::sequence(reply);
         let event = match numbered.filter(|&seq| self.differing(reply, seq) == Some(0)) {
             Some(seq) => {
@@ -73,7 +74,7 @@ impl Ledger<'_> {
             None => self.probes.refused(),
         };
         if let Some(seq) = seq {
-            let (at_ns, target) = (error.arrival.at(), self.server.as_str());
+            let (at_ns, target) = (error.arrival.at().into(), self.server.as_str());
             let error = ErrorSeen { problem: error.problem, from: error.from };
             self.reporter.tell(&ProbeEvent::IcmpError { at_ns, seq, error, target });
         }

@@ -25,17 +25,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use logic::pace::LOOK_UP;
+use logic::pace::{Pace, Step};
+use logic::probes::Probes;
 use packets::ping::{self, Request};
-use socklab::cli::{self, Exit, LOOK_UP};
+use socklab::cli::{self, Exit};
 use socklab::clock;
 use socklab::ears::{Ears, Heard};
 use socklab::endpoint::{Endpoint, any_port, cannot_reach, cause, no_socket, not_itself};
 use socklab::event::{Reporter, Summary, icmp_error_text};
 use socklab::explain::Explain;
-use socklab::pace::{Pace, Step};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
-use socklab::probes::Probes;
 use socklab::reject::ServerFlags;
 use socklab::servers::{Attempt, ask_each};
 

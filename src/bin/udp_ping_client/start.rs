@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 
+use logic::units::show_duration;
 use packets::ping::Request;
 use serde::Serialize;
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::endpoint::own_address;
 use socklab::event::{Event, Ms};

@@ -18,14 +18,17 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
 use clap::Parser;
+use logic::impair::{Fate, Treatment};
+use logic::pace::LOOK_UP;
+use logic::units::Rate;
 use packets::ping;
-use socklab::cli::{self, Exit, LOOK_UP, Rate};
+use socklab::cli::{self, Exit};
 use socklab::clock::At;
 use socklab::delay::Whose;
 use socklab::ears::last_arrival;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
 use socklab::event::Reporter;
-use socklab::impair::{Fate, ImpairArgs, Impairment, Treatment};
+use socklab::impair_args::ImpairArgs;
 use socklab::output;
 use socklab::ports;
 use socklab::reject::{RejectArgs, Rejecter};
@@ -63,8 +66,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Exit, String> {
-    let plan = Impairment::new(&args.impair, Rate::percent(30))?
-        .rejecting(args.reject.reject_rate, args.reject.with());
+    let plan =
+        args.impair.plan(Rate::percent(30))?.rejecting(args.reject.reject_rate, args.reject.with());
     let address = args.bind.resolve(ports::UDP_PING, Family::Any)?;
     // From here on the kernel keeps what comes to this port until it is read.
     let socket = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;

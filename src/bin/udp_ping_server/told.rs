@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use logic::impair::{Fate, Impairment, Treatment};
 use serde::Serialize;
 use socklab::clock::{self, At};
 use socklab::event::Event;
-use socklab::impair::{Fate, Impairment, Treatment};
 use socklab::output::{Colour, Painter, plural, printable};
 use socklab::service::{Handled, Turn};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::wire::dns::{Message, for_tcp};
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::cause;
 
 use crate::check::stream::Timed;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 
 use crate::check::Watch;
 use crate::check::datagram::{Asker, Ending};

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 use socklab::endpoint::cause;
 use ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, LOCATION, TRANSFER_ENCODING,

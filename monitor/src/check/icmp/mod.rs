@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use socklab::cli::{Rate, show_duration};
+use logic::units::{Rate, show_duration};
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
-use socklab::clock::Arrival;
+use socklab::clock;
 use socklab::error_queue::IcmpError;
 use socklab::icmp_socket::{Heard, IcmpSocket};
 
@@ -122,7 +122,7 @@ impl Pings {
             Heard::Silence | Heard::Interrupted => return Ok(false),
         };
         let from = received.packet.from.map(|from| from.ip());
-        let arrival = Arrival::new(received.packet.stamp);
+        let arrival = clock::arrival(received.packet.stamp);
         if arrival.since(deadline.began) > deadline.timeout {
             return Ok(false);
         }

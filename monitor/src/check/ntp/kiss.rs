@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::wire::ntp::Packet;
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 
 /// The shortest wait after RATE: NTP's usual shortest polling interval, 2^6 s.
 const LEAST: Duration = Duration::from_secs(64);

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::wire::ntp::{Judgement, Packet, Timestamp, delay, offset, packet};
-use socklab::clock::Arrival;
+use logic::arrival::Arrival;
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::wire::ntp::{Judgement, Timestamp};
 use jiff::Timestamp as Stamp;
-use socklab::cli::show_duration;
+use logic::units::show_duration;
 
 use super::{Findings, Ntp, Sample, kiss};
 use crate::outcome::{Deadline, Outcome};

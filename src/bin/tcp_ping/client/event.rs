@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use logic::units::show_duration;
 use serde::Serialize;
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::endpoint::REFUSED;
 use socklab::event::{ErrorSeen, Event, Ms, icmp_error_text};

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use logic::stats::{Counts, Rtts};
 use serde::Serialize;
 use socklab::event::{Event, Summary};
 use socklab::output::plural;
-use socklab::stats::{Counts, Rtts};
 
 use crate::client::fate::{Fate, Ping};
 

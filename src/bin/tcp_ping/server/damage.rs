@@ -1,38 +1,24 @@
 //! What the flags of damage ask for.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
-use socklab::cli::Rate;
-use socklab::impair::{ImpairArgs, Impairment};
+use logic::impair::{Impairment, Loss};
+use socklab::impair_args::given_or_drawn;
 use socklab::output::plural;
 use socklab::reject::{RejectArgs, Rejecter};
 
 use super::Args;
 
-/// What happens to which message.
+/// What happens to which message. The damage is what makes sense in a stream: a
+/// byte too many, too few or spoilt is what TCP exists to prevent.
 ///
 /// # Errors
-/// One line for a person: the flags contradict each other.
+/// One line for a person: the system drew no seed.
 pub fn plan(args: &Args) -> Result<Impairment, String> {
-    let plan = Impairment::new(&damage(args), args.loss)?;
+    let loss = Loss::random(args.loss, None)?;
+    let plan = Impairment::losing(loss, given_or_drawn(args.seed)?);
+    let plan = Impairment { delay: args.delay, ..plan };
     Ok(plan.rejecting(args.reject.reject_rate, args.reject.with()))
-}
-
-/// The damage that makes sense in a stream: a byte too many, too few or spoilt
-/// is what TCP exists to prevent.
-fn damage(args: &Args) -> ImpairArgs {
-    ImpairArgs {
-        loss: Some(args.loss),
-        seed: args.seed,
-        delay: args.delay,
-        drop: Vec::new(),
-        burst: None,
-        jitter: Duration::ZERO,
-        duplicate: Rate::ZERO,
-        reorder: Rate::ZERO,
-        corrupt: Rate::ZERO,
-    }
 }
 
 /// What the first line says behind loss, delay and seed.

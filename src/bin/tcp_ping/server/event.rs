@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use logic::impair::Fate;
+use logic::units::show_duration;
 use packets::icmp_error::Problem;
 use serde::{Serialize, Serializer};
-use socklab::cli::show_duration;
 use socklab::clock::{self, At};
 use socklab::endpoint::cause;
 use socklab::event::Event;
-use socklab::impair::Fate;
 use socklab::output::{Colour, plural, printable};
 
 use crate::NAME;

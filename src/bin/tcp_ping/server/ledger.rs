@@ -7,14 +7,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use logic::impair::{Fate, Impairment};
+use logic::stats::wilson;
+use logic::units::Rate;
 use packets::icmp_error::Problem;
 use serde::Serialize;
-use socklab::cli::Rate;
 use socklab::clock::At;
 use socklab::event::{Event, Reporter};
-use socklab::impair::{Fate, Impairment};
 use socklab::output::plural;
-use socklab::stats::wilson;
 use socklab::tally::{Tally, verdict};
 
 use super::event::{Ended, Failed, Message, Reason, Request, Start};

@@ -78,7 +78,7 @@ impl Counts {
 /// Statistical Association 22, 1927, pages 209 to 212.)
 ///
 /// ```
-/// let (low, high) = socklab::stats::wilson(3, 10).unwrap();
+/// let (low, high) = logic::stats::wilson(3, 10).unwrap();
 /// assert_eq!(format!("{:.1}% to {:.1}%", 100.0 * low, 100.0 * high), "10.8% to 60.3%");
 /// ```
 pub fn wilson(hits: u64, trials: u64) -> Option<(f64, f64)> {

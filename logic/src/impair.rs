@@ -9,101 +9,101 @@
 
 use std::time::Duration;
 
-use clap::Args;
-use rand::rngs::{ChaCha8Rng, SysRng};
-use rand::{Rng, SeedableRng, TryRng};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
 
-use crate::cli::{Rate, duration, show_duration};
-
-/// The flags with which a server spoils its service on purpose.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Damage done on purpose")]
-pub struct ImpairArgs {
-    /// Drop this share of the requests [default: 30%]
-    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
-    pub loss: Option<Rate>,
-    /// Draw the same fates again; without it a seed is drawn, and shown
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub seed: Option<u64>,
-    /// Drop exactly these requests of each client, counted from 1: 2,5,9
-    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true, conflicts_with_all = ["loss", "burst"])]
-    pub drop: Vec<u64>,
-    /// Let losses come in bursts of this mean length, at the same overall rate
-    #[arg(long, value_name = "LEN", allow_hyphen_values = true)]
-    pub burst: Option<f64>,
-    /// Hold every reply back for this long
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0", allow_hyphen_values = true)]
-    pub delay: Duration,
-    /// Hold each reply back for a further random time, between 0 and this
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0", allow_hyphen_values = true)]
-    pub jitter: Duration,
-    /// Send this share of the replies twice
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
-    pub duplicate: Rate,
-    /// Let this share of the replies be overtaken by the client's next one
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
-    pub reorder: Rate,
-    /// Flip one random bit in this share of the replies
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
-    pub corrupt: Rate,
-}
+use crate::units::{Rate, show_duration};
 
 /// Which requests are dropped.
 #[derive(Debug, Clone, PartialEq)]
-enum Loss {
-    /// Each with the same probability, and another one right after a loss:
-    /// the two are equal unless losses come in bursts.
+pub enum Loss {
+    /// Each with the probability `first`, or `next` right after a loss: the two
+    /// are equal unless losses come in bursts, of the mean length `burst`.
     Random { rate: Rate, first: f64, next: f64, burst: Option<f64> },
     /// These, counted from 1, and no others.
     Listed(Vec<u64>),
+}
+
+impl Loss {
+    /// Random losses at this rate, each by itself or in bursts of this mean length.
+    ///
+    /// The Gilbert-Elliott model in its plainest form: a good state in which
+    /// nothing is lost, a bad one in which everything is. A burst of mean length
+    /// `mean` goes on with probability 1 - 1/mean; for the overall rate p to
+    /// hold, one begins after a success with probability p / (mean (1 - p)).
+    /// (E. N. Gilbert, Bell System Technical Journal 39, 1960, pages 1253 to 1265.)
+    ///
+    /// # Errors
+    /// One line for a person: there are no such bursts at this rate.
+    pub fn random(rate: Rate, burst: Option<f64>) -> Result<Loss, String> {
+        let p = rate.get();
+        let (first, next) = match burst {
+            None => (p, p),
+            Some(mean) if !mean.is_finite() || mean < 1.0 => {
+                return Err(format!("--burst {mean}: a burst's mean length is a number from 1 up"));
+            }
+            Some(mean) if p < 1.0 && p / (mean * (1.0 - p)) <= 1.0 => {
+                (p / (mean * (1.0 - p)), 1.0 - 1.0 / mean)
+            }
+            Some(mean) => {
+                let shortest = if p < 1.0 {
+                    format!("at least {:.1}", p / (1.0 - p))
+                } else {
+                    "without end".to_string()
+                };
+                return Err(format!(
+                    "--burst {mean} cannot be had with --loss {rate}: \
+                     when so much is lost, bursts are {shortest} long; lower --loss or raise --burst"
+                ));
+            }
+        };
+        Ok(Loss::Random { rate, first, next, burst })
+    }
+
+    /// These requests of each client, counted from 1.
+    ///
+    /// # Errors
+    /// One line for a person: there is no request 0.
+    pub fn listed(requests: Vec<u64>) -> Result<Loss, String> {
+        if requests.contains(&0) {
+            return Err("--drop counts requests from 1: there is no request 0".to_string());
+        }
+        Ok(Loss::Listed(requests))
+    }
 }
 
 /// A plan of damage, from which each client gets its own [`Fates`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Impairment {
     pub seed: u64,
-    loss: Loss,
-    delay: Duration,
-    jitter: Duration,
-    duplicate: Rate,
-    reorder: Rate,
-    corrupt: Rate,
-    /// How often, and with what in words.
-    reject: Option<(Rate, String)>,
+    pub loss: Loss,
+    /// Every reply is held back for this long, and for a random time of up to
+    /// `jitter` beyond that.
+    pub delay: Duration,
+    pub jitter: Duration,
+    /// The shares of the replies that are sent twice, overtaken by the next
+    /// one, and spoilt by one bit.
+    pub duplicate: Rate,
+    pub reorder: Rate,
+    pub corrupt: Rate,
+    /// The share of the replies that give way to an ICMP error, and to which,
+    /// in words.
+    pub reject: Option<(Rate, String)>,
 }
 
 impl Impairment {
-    /// Checks the flags, and draws a seed where none is given.
-    ///
-    /// # Errors
-    /// One line for a person: flags that contradict each other.
-    pub fn new(args: &ImpairArgs, default_loss: Rate) -> Result<Impairment, String> {
-        let rate = args.loss.unwrap_or(default_loss);
-        let loss = if args.drop.is_empty() {
-            random_loss(rate, args.burst)?
-        } else if args.drop.contains(&0) {
-            return Err("--drop counts requests from 1: there is no request 0".to_string());
-        } else {
-            Loss::Listed(args.drop.clone())
-        };
-        let seed = match args.seed {
-            Some(seed) => seed,
-            // Four digits are easily typed again, and as good as any.
-            None => SysRng
-                .try_next_u64()
-                .map(|random| random % 10_000)
-                .map_err(|why| format!("cannot draw a seed: {why}; give one with --seed 1"))?,
-        };
-        Ok(Impairment {
+    /// A plan that loses requests, and does no other damage.
+    pub fn losing(loss: Loss, seed: u64) -> Impairment {
+        Impairment {
             seed,
             loss,
-            delay: args.delay,
-            jitter: args.jitter,
-            duplicate: args.duplicate,
-            reorder: args.reorder,
-            corrupt: args.corrupt,
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            duplicate: Rate::ZERO,
+            reorder: Rate::ZERO,
+            corrupt: Rate::ZERO,
             reject: None,
-        })
+        }
     }
 
     /// The same, but this share of the replies gives way to an ICMP error, if
@@ -201,36 +201,6 @@ impl Impairment {
     }
 }
 
-/// The Gilbert-Elliott model in its plainest form: a good state in which
-/// nothing is lost, a bad one in which everything is. A burst of mean length
-/// `mean` goes on with probability 1 - 1/mean; for the overall rate p to
-/// hold, one begins after a success with probability p / (mean (1 - p)).
-/// (E. N. Gilbert, Bell System Technical Journal 39, 1960, pages 1253 to 1265.)
-fn random_loss(rate: Rate, burst: Option<f64>) -> Result<Loss, String> {
-    let p = rate.get();
-    let (first, next) = match burst {
-        None => (p, p),
-        Some(mean) if !mean.is_finite() || mean < 1.0 => {
-            return Err(format!("--burst {mean}: a burst's mean length is a number from 1 up"));
-        }
-        Some(mean) if p < 1.0 && p / (mean * (1.0 - p)) <= 1.0 => {
-            (p / (mean * (1.0 - p)), 1.0 - 1.0 / mean)
-        }
-        Some(mean) => {
-            let shortest = if p < 1.0 {
-                format!("at least {:.1}", p / (1.0 - p))
-            } else {
-                "without end".to_string()
-            };
-            return Err(format!(
-                "--burst {mean} cannot be had with --loss {rate}: \
-                 when so much is lost, bursts are {shortest} long; lower --loss or raise --burst"
-            ));
-        }
-    };
-    Ok(Loss::Random { rate, first, next, burst })
-}
-
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -302,22 +272,13 @@ mod tests {
     use crate::stats::wilson;
     use proptest::prelude::*;
 
-    fn args() -> ImpairArgs {
-        ImpairArgs {
-            loss: None,
-            seed: Some(42),
-            drop: Vec::new(),
-            burst: None,
-            delay: Duration::ZERO,
-            jitter: Duration::ZERO,
-            duplicate: Rate::ZERO,
-            reorder: Rate::ZERO,
-            corrupt: Rate::ZERO,
-        }
+    fn percent(loss: u8) -> Loss {
+        Loss::random(Rate::percent(loss), None).unwrap()
     }
 
-    fn plan(args: &ImpairArgs) -> Impairment {
-        Impairment::new(args, Rate::percent(30)).unwrap()
+    /// A plan with the default loss.
+    fn plan() -> Impairment {
+        Impairment::losing(percent(30), 42)
     }
 
     /// The numbers of the requests that a client loses.
@@ -330,7 +291,7 @@ mod tests {
     /// Python, which passes the RFC's test vector with 20 rounds.
     #[test]
     fn the_fates_of_a_seed_are_the_same_for_ever() {
-        let plan = plan(&args());
+        let plan = plan();
         assert_eq!(lost(&plan, 1, 30), [4, 5, 8, 9, 10, 13, 15, 17, 18, 21, 23, 27, 30]);
         assert_eq!(lost(&plan, 2, 30), [2, 7, 9, 11, 12, 16, 23, 24, 26, 30]);
         assert_eq!(lost(&plan, 3, 30), [1, 5, 11, 13, 22, 23, 24, 27]);
@@ -340,21 +301,21 @@ mod tests {
 
     #[test]
     fn no_other_flag_changes_what_is_lost() {
-        let plain = lost(&plan(&args()), 1, 1000);
-        let much = ImpairArgs {
+        let plain = lost(&plan(), 1, 1000);
+        let much = Impairment {
             delay: Duration::from_millis(5),
             jitter: Duration::from_millis(5),
             duplicate: Rate::percent(50),
             reorder: Rate::percent(50),
             corrupt: Rate::percent(50),
-            ..args()
+            ..plan()
         };
-        assert_eq!(lost(&plan(&much), 1, 1000), plain);
+        assert_eq!(lost(&much, 1, 1000), plain);
     }
 
     #[test]
     fn what_is_rejected_was_not_lost_and_changes_nothing_else() {
-        let plain = plan(&args());
+        let plain = plan();
         let some = plain.clone().rejecting(Some(Rate::percent(25)), "random".to_string());
         assert_eq!(some.describe(), "loss 30%, reject 25% with random, seed 42");
         let (mut before, mut after) = (plain.fates(1), some.fates(1));
@@ -375,7 +336,7 @@ mod tests {
     /// As the lost ones: from another implementation of ChaCha8, in Python.
     #[test]
     fn the_rejections_of_a_seed_are_the_same_for_ever() {
-        let plan = plan(&args()).rejecting(Some(Rate::percent(50)), String::new());
+        let plan = plan().rejecting(Some(Rate::percent(50)), String::new());
         let mut fates = plan.fates(1);
         let drawn: Vec<(u64, u64)> = (1..=20)
             .filter_map(|number| match plan.next_fate(&mut fates) {
@@ -388,14 +349,15 @@ mod tests {
 
     #[test]
     fn listed_requests_are_dropped_and_no_others() {
-        let listed = plan(&ImpairArgs { drop: vec![2, 5, 9], ..args() });
+        let listed = Impairment::losing(Loss::listed(vec![2, 5, 9]).unwrap(), 42);
         assert_eq!(lost(&listed, 1, 100), [2, 5, 9]);
         assert_eq!(lost(&listed, 2, 100), [2, 5, 9]);
     }
 
     #[test]
     fn bursts_have_their_length_and_keep_the_overall_rate() {
-        let bursts = plan(&ImpairArgs { burst: Some(4.0), ..args() });
+        let loss = Loss::random(Rate::percent(30), Some(4.0)).unwrap();
+        let bursts = Impairment::losing(loss, 42);
         let requests = 400_000;
         let lost = lost(&bursts, 1, requests);
         let bursts = 1 + lost.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
@@ -409,21 +371,20 @@ mod tests {
     #[test]
     fn independent_losses_have_their_rate_and_come_in_bursts_of_their_own_length() {
         let requests = 200_000;
-        let lost = lost(&plan(&args()), 1, requests);
+        let lost = lost(&plan(), 1, requests);
         let (low, high) = wilson(lost.len() as u64, requests).unwrap();
         assert!(low < 0.3 && 0.3 < high, "{low} to {high}");
     }
 
     #[test]
     fn each_kind_of_damage_has_its_rate() {
-        let all = plan(&ImpairArgs {
-            loss: Some(Rate::ZERO),
+        let all = Impairment {
             jitter: Duration::from_millis(10),
             duplicate: Rate::percent(10),
             reorder: Rate::percent(20),
             corrupt: Rate::percent(40),
-            ..args()
-        });
+            ..Impairment::losing(percent(0), 42)
+        };
         let mut fates = all.fates(1);
         let (mut twice, mut held, mut corrupt, mut waited) = (0, 0, 0, Duration::ZERO);
         for _ in 0..100_000 {
@@ -445,20 +406,19 @@ mod tests {
 
     #[test]
     fn extremes_are_certain() {
-        let none = plan(&ImpairArgs { loss: Some(Rate::ZERO), ..args() });
+        let none = Impairment::losing(percent(0), 42);
         assert!(lost(&none, 1, 10_000).is_empty());
-        let all = plan(&ImpairArgs { loss: Some(Rate::percent(100)), ..args() });
+        let all = Impairment::losing(percent(100), 42);
         assert_eq!(lost(&all, 1, 10_000).len(), 10_000);
     }
 
     #[test]
     fn impossible_plans_are_refused() {
         for (loss, burst) in [(90, 2.0), (100, 5.0), (30, 0.5), (30, f64::NAN), (30, -1.0)] {
-            let args = ImpairArgs { loss: Some(Rate::percent(loss)), burst: Some(burst), ..args() };
-            assert!(Impairment::new(&args, Rate::ZERO).is_err(), "{loss}% {burst}");
+            let bursts = Loss::random(Rate::percent(loss), Some(burst));
+            assert!(bursts.is_err(), "{loss}% {burst}");
         }
-        let zeroth = ImpairArgs { drop: vec![0], ..args() };
-        assert!(Impairment::new(&zeroth, Rate::ZERO).is_err());
+        assert!(Loss::listed(vec![0]).is_err());
     }
 
     #[test]

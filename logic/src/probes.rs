@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::clock::Arrival;
+use crate::arrival::Arrival;
 use crate::stats::{Counts, Rtts};
 
 /// Decided probes are remembered until so many newer ones were sent, so that
@@ -262,7 +262,7 @@ mod tests {
     }
 
     fn now() -> Arrival {
-        Arrival::new(None)
+        Arrival::new(Instant::now())
     }
 
     fn seq(timed_out: Option<(u64, Instant)>) -> Option<u64> {

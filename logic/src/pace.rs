@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::LOOK_UP;
 use crate::probes::Probes;
+
+/// No program waits longer than this in one go, so that it sees Ctrl-C: a
+/// signal wakes only one of its threads. So every program ends within twice
+/// this time.
+pub const LOOK_UP: Duration = Duration::from_millis(50);
 
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +109,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Arrival;
+    use crate::arrival::Arrival;
     use jiff::Timestamp;
     use proptest::prelude::*;
 
@@ -130,7 +134,7 @@ mod tests {
         for seq in [1, 2] {
             assert!(send_if_due(&mut pace, &mut probes, began));
             assert_eq!(pace.step(began, &probes), Step::Wait(LOOK_UP));
-            probes.answered(seq, &Arrival::new(None));
+            probes.answered(seq, &Arrival::new(Instant::now()));
         }
         assert_eq!(pace.step(began, &probes), Step::Done);
     }

@@ -1,7 +1,7 @@
 //! The plan of a trace, without a socket: time is what the test says it is.
 
 use super::*;
-use crate::clock::Arrival;
+use crate::arrival::Arrival;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ const ROUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 1, 1));
 fn trace(max_hops: u8) -> Tracer {
     let settings =
         Settings { first_hop: 1, max_hops, per_hop: 3, timeout: SECOND, interval: Duration::ZERO };
-    Tracer::new(TARGET, settings)
+    Tracer::new(TARGET, settings, Instant::now())
 }
 
 fn send_all(trace: &mut Tracer, now: Instant) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn wait(trace: &mut Tracer, now: Instant) -> Instant {
 }
 
 fn response(seq: u16, error: Option<Problem>, from: IpAddr) -> Response {
-    Response { seq, error, from, ttl: None, arrival: Arrival::new(None) }
+    Response { seq, error, from, ttl: None, arrival: Arrival::new(Instant::now()) }
 }
 
 fn router(seq: u16) -> Response {

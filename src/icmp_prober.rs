@@ -8,14 +8,24 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::probe::{Heard, Response};
-use crate::clock::Arrival;
+use crate::clock;
 use crate::error_queue::IcmpError;
 use crate::icmp_socket::{self, IcmpSocket, Received};
+use logic::trace::Response;
 use packets::checksum;
 use packets::icmp::{Body, Echo, Message, Version};
 use packets::icmp_error::Problem;
 use packets::quoted::{Quoted, Transport};
+
+/// What came of listening for responses.
+#[derive(Debug)]
+pub enum Heard {
+    Response(Response),
+    /// Nothing came in time, and nothing is left to read.
+    Silence,
+    /// A packet that has nothing to do with our probes, or a signal.
+    Other,
+}
 
 /// Sends echo requests, and hears what comes of them.
 #[derive(Debug)]
@@ -94,7 +104,7 @@ impl Ours<'_> {
             return None;
         }
         let (seq, error) = self.read(received.message, from)?;
-        let arrival = Arrival::new(received.packet.stamp);
+        let arrival = clock::arrival(received.packet.stamp);
         Some(Response { seq, error, from, ttl: received.packet.ttl, arrival })
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use packets::icmp::Version::{V4, V6};
 use packets::icmp_error::Problem;
 
-use crate::clock::Arrival;
+use crate::arrival::Arrival;
 
 /// A probe that was sent.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +37,6 @@ pub enum ProbeState {
         /// What was left of the response's own TTL, where it is known.
         ttl: Option<u8>,
     },
-}
-
-/// What came of listening for responses.
-#[derive(Debug)]
-pub enum Heard {
-    Response(Response),
-    /// Nothing came in time, and nothing is left to read.
-    Silence,
-    /// A packet that has nothing to do with our probes, or a signal.
-    Other,
 }
 
 /// A response to one of our probes.

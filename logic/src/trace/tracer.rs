@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::probe::{Probe, ProbeState, Response, Timing, ends_the_way};
-use crate::cli::LOOK_UP;
+use crate::pace::LOOK_UP;
 use crate::pace::Step;
 use crate::stats::Counts;
 
@@ -55,12 +55,12 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// A trace whose first probe is due now.
-    pub fn new(target: IpAddr, settings: Settings) -> Tracer {
+    /// A trace whose first probe is due at `began`.
+    pub fn new(target: IpAddr, settings: Settings, began: Instant) -> Tracer {
         Tracer {
             settings,
             target,
-            began: Instant::now(),
+            began,
             probes: Vec::new(),
             window: usize::from(settings.per_hop).min(MOST_UNDER_WAY),
             last_hop: settings.max_hops,
