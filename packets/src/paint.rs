@@ -11,6 +11,12 @@ pub enum Colour {
     Yellow,
     /// Something is wrong: corrupt, refused.
     Red,
+    /// Nothing is wrong, and yet it is not as it was: overtaken by a later one.
+    Blue,
+    /// There is more of it than there was: a duplicate.
+    Magenta,
+    /// Not known.
+    Cyan,
     /// Beside the point.
     Dim,
     /// The point.
@@ -44,6 +50,9 @@ impl Painter {
             Colour::Red => 31,
             Colour::Green => 32,
             Colour::Yellow => 33,
+            Colour::Blue => 34,
+            Colour::Magenta => 35,
+            Colour::Cyan => 36,
             Colour::Dim => 2,
             Colour::Bold => 1,
         };

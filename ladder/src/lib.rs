@@ -1,0 +1,40 @@
+//! The space-time diagram of a run, from the JSON lines of its programs.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`model`] | what a run was: lifelines, packets, marks |
+//! | [`ledger`] | reading the lines of a file |
+//! | [`sighting`] | each event as what it says of one packet |
+//! | [`clocks`] | one clock for all |
+//! | [`lifelines`] | who took part |
+//! | [`matching`] | departures and arrivals of the same packet |
+//! | [`connections`] | timeouts, connections, and words beside the packets |
+//! | [`run`](mod@run) | all of these, in their order |
+//! | [`selection`] | which part is drawn |
+//! | [`scale`] | from moments to distances |
+//! | [`grid`], [`text`] | drawing for a terminal |
+//!
+//! ```
+//! let client = br#"{"event":"start","at_ns":1,"program":"udp_ping_client","server":"127.0.0.1:7","local":"127.0.0.1:4000"}
+//! {"event":"sent","at_ns":1000,"seq":1,"bytes":34}
+//! {"event":"summary","at_ns":5000,"sent":1}
+//! "#;
+//! let (mut ledgers, mut wrong) = (Vec::new(), Vec::new());
+//! ladder::ledger::read("client.jsonl", client, &mut ledgers, &mut wrong);
+//! let run = ladder::run::run(ledgers, None);
+//! assert_eq!(run.packets.len(), 1);
+//! assert!(wrong.is_empty());
+//! ```
+
+pub mod clocks;
+pub mod connections;
+pub mod grid;
+pub mod ledger;
+pub mod lifelines;
+pub mod matching;
+pub mod model;
+pub mod run;
+pub mod scale;
+pub mod selection;
+pub mod sighting;
+pub mod text;
