@@ -1,6 +1,7 @@
-//! A delay line: a thread that sends each reply when its time has come, while the receiver goes on receiving.
+//! A delay line: a thread that sends each datagram when its time has come, while the receiver goes on receiving.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,8 +33,9 @@ pub struct Whose {
     pub request: u64,
 }
 
-struct Entry {
-    whose: Whose,
+struct Entry<T> {
+    client: SocketAddr,
+    whose: T,
     reply: Vec<u8>,
     copies: u64,
     held: bool,
@@ -41,8 +43,8 @@ struct Entry {
 
 /// A reply that has left the line.
 #[derive(Debug)]
-pub struct Departure {
-    pub whose: Whose,
+pub struct Departure<T = Whose> {
+    pub whose: T,
     /// Just before it was sent.
     pub at: Instant,
     pub bytes: usize,
@@ -52,13 +54,28 @@ pub struct Departure {
     pub trouble: Option<String>,
 }
 
-/// The line's entrance and its record of what has left it.
-pub struct DelayLine {
-    entrance: Sender<(Instant, Entry)>,
-    departures: Receiver<Departure>,
+/// Sends a reply, in as many copies, by calling `send` for each.
+pub fn depart<T>(
+    whose: T,
+    reply: &[u8],
+    copies: u64,
+    send: impl Fn(&[u8], &T) -> io::Result<usize>,
+) -> Departure<T> {
+    let (at, bytes) = (Instant::now(), reply.len());
+    let outcomes = (0..copies).map(|_| send(reply, &whose));
+    let (sent, failed): (Vec<_>, Vec<_>) = outcomes.partition(Result::is_ok);
+    let trouble = failed.into_iter().find_map(Result::err).map(|why| cause(&why));
+    Departure { whose, at, bytes, copies: sent.len() as u64, trouble }
+}
+
+/// The line's entrance and its record of what has left it. `T` goes with each
+/// reply, and comes back when it has left.
+pub struct DelayLine<T = Whose> {
+    entrance: Sender<(Instant, Entry<T>)>,
+    departures: Receiver<Departure<T>>,
     /// The bytes of all replies that wait.
     load: Arc<AtomicUsize>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<T>>,
 }
 
 impl DelayLine {
@@ -77,44 +94,68 @@ impl DelayLine {
     ///
     /// # Errors
     /// The operating system gave no second handle for the socket, or no thread.
-    pub fn new(socket: &UdpSocket) -> std::io::Result<DelayLine> {
+    pub fn new(socket: &UdpSocket) -> io::Result<DelayLine> {
         let socket = socket.try_clone()?;
+        DelayLine::sending(move |reply, whose: &Whose| socket.send_to(reply, whose.client))
+    }
+}
+
+impl<T: Send + 'static> DelayLine<T> {
+    /// Starts the thread, which sends by calling `send` for each copy.
+    ///
+    /// # Errors
+    /// The operating system gave no thread.
+    pub fn sending(
+        send: impl Fn(&[u8], &T) -> io::Result<usize> + Send + 'static,
+    ) -> io::Result<DelayLine<T>> {
         let (entrance, exit) = mpsc::channel();
         let (left, departures) = mpsc::channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let line = Line { socket, left, load: load.clone() };
+        let line = Line { send, left, load: load.clone() };
         let thread = thread::Builder::new()
             .name("delay line".to_string())
             .spawn(move || line.send_in_time(&exit))?;
         Ok(DelayLine { entrance, departures, load, thread })
     }
 
-    /// Takes a reply that arrived now, to be sent as `treatment` says. False,
-    /// and the reply is not taken, when the line has no room.
-    pub fn put(&self, reply: Vec<u8>, whose: Whose, treatment: &Treatment) -> bool {
+    /// Takes a reply to a client that arrived now, to be sent as `treatment`
+    /// says.
+    ///
+    /// # Errors
+    /// The line has no room, and the reply is not taken.
+    pub fn put(
+        &self,
+        reply: Vec<u8>,
+        client: SocketAddr,
+        whose: T,
+        treatment: &Treatment,
+    ) -> Result<(), T> {
         let size = reply.len() + OVERHEAD;
         if self.load.fetch_add(size, Ordering::Relaxed) + size > ROOM {
             self.load.fetch_sub(size, Ordering::Relaxed);
-            return false;
+            return Err(whose);
         }
         let held = if treatment.held { HELD_AT_MOST } else { Duration::ZERO };
         let due = Instant::now() + treatment.delay + held;
-        let entry = Entry { whose, reply, copies: treatment.copies(), held: treatment.held };
-        self.entrance.send((due, entry)).is_ok()
+        let (copies, held) = (treatment.copies(), treatment.held);
+        let entry = Entry { client, whose, reply, copies, held };
+        // The thread is there as long as the entrance is.
+        self.entrance.send((due, entry)).map_err(|entry| entry.0.1.whose)
     }
 
     /// The replies that have left since this was last asked.
-    pub fn departures(&self) -> impl Iterator<Item = Departure> + '_ {
+    pub fn departures(&self) -> impl Iterator<Item = Departure<T>> + '_ {
         self.departures.try_iter()
     }
 
-    /// Stops the thread; replies still in the line are lost. Returns those that
-    /// have left since [`departures`](DelayLine::departures) was last asked.
-    pub fn close(self) -> Vec<Departure> {
+    /// Stops the thread. Returns the replies that have left since
+    /// [`departures`](DelayLine::departures) was last asked, and those that are
+    /// still in the line, and lost.
+    pub fn close(self) -> (Vec<Departure<T>>, Vec<T>) {
         drop(self.entrance);
         // It cannot have panicked: nothing in it does.
-        let _ = self.thread.join();
-        self.departures.try_iter().collect()
+        let waiting = self.thread.join().unwrap_or_default();
+        (self.departures.try_iter().collect(), waiting)
     }
 }
 
@@ -123,17 +164,17 @@ impl DelayLine {
 type Place = (Instant, u64);
 
 /// The thread's side.
-struct Line {
-    socket: UdpSocket,
-    left: Sender<Departure>,
+struct Line<T, F> {
+    send: F,
+    left: Sender<Departure<T>>,
     load: Arc<AtomicUsize>,
 }
 
-impl Line {
+impl<T, F: Fn(&[u8], &T) -> io::Result<usize>> Line<T, F> {
     /// Sleeps until the next reply is due or a new one comes in, and ends when
     /// the entrance is gone.
-    fn send_in_time(&self, exit: &Receiver<(Instant, Entry)>) {
-        let mut waiting: BTreeMap<Place, Entry> = BTreeMap::new();
+    fn send_in_time(&self, exit: &Receiver<(Instant, Entry<T>)>) -> Vec<T> {
+        let mut waiting: BTreeMap<Place, Entry<T>> = BTreeMap::new();
         let mut held: HashMap<SocketAddr, Vec<Place>> = HashMap::new();
         let mut arrivals = 0;
         loop {
@@ -145,39 +186,37 @@ impl Line {
                 Ok((due, entry)) => {
                     arrivals += 1;
                     if entry.held {
-                        held.entry(entry.whose.client).or_default().push((due, arrivals));
+                        held.entry(entry.client).or_default().push((due, arrivals));
                     }
                     waiting.insert((due, arrivals), entry);
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return waiting.into_values().map(|entry| entry.whose).collect();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let Some((place, entry)) = waiting.pop_first() else { continue };
-                    self.send(&entry);
+                    let (client, was_held) = (entry.client, entry.held);
+                    self.send(entry);
                     // Those of its client that were held to be overtaken by it follow.
-                    let Some(places) = held.get_mut(&entry.whose.client) else { continue };
+                    let Some(places) = held.get_mut(&client) else { continue };
                     let follow =
-                        |other: &mut Place| *other == place || !entry.held && other.1 < place.1;
+                        |other: &mut Place| *other == place || !was_held && other.1 < place.1;
                     for overtaken in places.extract_if(.., follow) {
                         if let Some(entry) = waiting.remove(&overtaken) {
-                            self.send(&entry);
+                            self.send(entry);
                         }
                     }
                     if places.is_empty() {
-                        held.remove(&entry.whose.client);
+                        held.remove(&client);
                     }
                 }
             }
         }
     }
 
-    fn send(&self, entry: &Entry) {
-        let Entry { whose, reply, copies, .. } = entry;
-        let (at, bytes) = (Instant::now(), reply.len());
-        let outcomes = (0..*copies).map(|_| self.socket.send_to(reply, whose.client));
-        let (sent, failed): (Vec<_>, Vec<_>) = outcomes.partition(Result::is_ok);
-        let trouble = failed.into_iter().find_map(Result::err).map(|why| cause(&why));
-        self.load.fetch_sub(bytes + OVERHEAD, Ordering::Relaxed);
-        let departure = Departure { whose: *whose, at, bytes, copies: sent.len() as u64, trouble };
+    fn send(&self, entry: Entry<T>) {
+        let departure = depart(entry.whose, &entry.reply, entry.copies, &self.send);
+        self.load.fetch_sub(entry.reply.len() + OVERHEAD, Ordering::Relaxed);
         // Nobody is left to hear of it once the server has ended.
         let _ = self.left.send(departure);
     }
@@ -193,6 +232,10 @@ mod tests {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         (DelayLine::new(&socket).unwrap(), peer)
+    }
+
+    fn put(line: &DelayLine, reply: Vec<u8>, to: Whose, treatment: &Treatment) -> bool {
+        line.put(reply, to.client, to, treatment).is_ok()
     }
 
     fn next(peer: &UdpSocket) -> Vec<u8> {
@@ -215,7 +258,7 @@ mod tests {
         let to = whose(&peer);
         let start = Instant::now();
         for (reply, ms) in [(b"c", 300), (b"a", 50), (b"b", 150)] {
-            assert!(line.put(reply.to_vec(), to, &after(Duration::from_millis(ms))));
+            assert!(put(&line, reply.to_vec(), to, &after(Duration::from_millis(ms))));
         }
         for (reply, ms) in [(b"a", 50), (b"b", 150), (b"c", 300)] {
             assert_eq!(next(&peer), reply);
@@ -228,9 +271,9 @@ mod tests {
         let (line, peer) = line();
         let to = whose(&peer);
         let held = Treatment { held: true, ..Treatment::default() };
-        assert!(line.put(b"1".to_vec(), to, &held));
-        assert!(line.put(b"2".to_vec(), to, &after(Duration::ZERO)));
-        assert!(line.put(b"3".to_vec(), to, &after(Duration::from_millis(100))));
+        assert!(put(&line, b"1".to_vec(), to, &held));
+        assert!(put(&line, b"2".to_vec(), to, &after(Duration::ZERO)));
+        assert!(put(&line, b"3".to_vec(), to, &after(Duration::from_millis(100))));
         assert_eq!([next(&peer), next(&peer), next(&peer)], [b"2", b"1", b"3"]);
     }
 
@@ -240,7 +283,7 @@ mod tests {
         let to = whose(&peer);
         let held = Treatment { held: true, ..Treatment::default() };
         let start = Instant::now();
-        assert!(line.put(b"1".to_vec(), to, &held));
+        assert!(put(&line, b"1".to_vec(), to, &held));
         assert_eq!(next(&peer), b"1");
         assert!(start.elapsed() >= HELD_AT_MOST);
     }
@@ -250,9 +293,9 @@ mod tests {
         let (line, peer) = line();
         let to = whose(&peer);
         let twice = Treatment { twice: true, ..Treatment::default() };
-        assert!(line.put(b"x".to_vec(), to, &twice));
+        assert!(put(&line, b"x".to_vec(), to, &twice));
         assert_eq!([next(&peer), next(&peer)], [b"x", b"x"]);
-        let departures = line.close();
+        let (departures, _) = line.close();
         let [departure] = &departures[..] else { panic!("{departures:?}") };
         assert_eq!((departure.copies, departure.bytes, departure.whose), (2, 1, to));
         assert_eq!(departure.trouble, None);
@@ -264,18 +307,20 @@ mod tests {
         // A socket of loopback sends nothing to the outside.
         let client = SocketAddr::from(([192, 0, 2, 1], 7));
         let twice = Treatment { twice: true, ..Treatment::default() };
-        assert!(line.put(b"x".to_vec(), Whose { client, number: 1, request: 1 }, &twice));
+        assert!(put(&line, b"x".to_vec(), Whose { client, number: 1, request: 1 }, &twice));
         let departure = line.departures.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!(departure.copies, 0);
         assert!(departure.trouble.is_some());
-        assert!(line.close().is_empty());
+        assert!(line.close().0.is_empty());
     }
 
     #[test]
     fn what_still_waits_at_the_end_has_not_departed() {
         let (line, peer) = line();
-        assert!(line.put(b"x".to_vec(), whose(&peer), &after(Duration::from_secs(3600))));
-        assert!(line.close().is_empty());
+        assert!(put(&line, b"x".to_vec(), whose(&peer), &after(Duration::from_secs(3600))));
+        let (departed, waiting) = line.close();
+        assert!(departed.is_empty());
+        assert_eq!(waiting, [whose(&peer)]);
     }
 
     #[test]
@@ -284,7 +329,7 @@ mod tests {
         let to = whose(&peer);
         let reply = vec![0; 65_507];
         let taken = (0..2000)
-            .filter(|_| line.put(reply.clone(), to, &after(Duration::from_secs(60))))
+            .filter(|_| put(&line, reply.clone(), to, &after(Duration::from_secs(60))))
             .count();
         assert_eq!(taken, ROOM / (65_507 + OVERHEAD));
     }

@@ -98,10 +98,9 @@ impl<T: Default> Service<T> {
     /// Holds a reply back, to be sent as `treatment` says. `None` if this
     /// service sends its replies at once.
     pub fn delay(&self, reply: &[u8], whose: Whose, treatment: &Treatment) -> Option<Handled> {
-        self.line.as_ref().map(|line| match line.put(reply.to_vec(), whose, treatment) {
-            true => Handled::Delayed,
-            false => Handled::Failed,
-        })
+        let line = self.line.as_ref()?;
+        let taken = line.put(reply.to_vec(), whose.client, whose, treatment).is_ok();
+        Some(if taken { Handled::Delayed } else { Handled::Failed })
     }
 
     /// Enters what was done with a request.
@@ -159,7 +158,7 @@ impl<T: Default> Service<T> {
 
     /// Ends the service of `server`: what still waits is lost. Tells the summary.
     pub fn close(&mut self, server: SocketAddr, reporter: &Reporter) {
-        let last = self.line.take().map_or(Vec::new(), DelayLine::close);
+        let last = self.line.take().map_or(Vec::new(), |line| line.close().0);
         last.iter().for_each(|departure| self.departed(departure, reporter));
         let clients = self.clients.in_order();
         let clients = clients

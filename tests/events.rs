@@ -260,6 +260,11 @@ fn scripts(section: &str) -> Vec<String> {
             let goodbye = format!("{two}; sleep 0.3; echo_client --message Goodbye");
             vec![pair("echo_server --max-clients 1 --stop-word Goodbye", &goodbye, true)]
         }
+        "lossy_link" => vec![
+            // Nobody listens behind the link; and then no socket can be had.
+            pair("lossy_link --to 12000", &format!("{ping} 13000 -n 2 -W 200ms"), true),
+            pair("lossy_link --to 127.255.255.255:9", &format!("{ping} 13000 -n 1 -W 200ms"), true),
+        ],
         _ => Vec::new(),
     }
 }

@@ -1,0 +1,58 @@
+//! A wire that misbehaves, between any two programs.
+//!
+//! ```text
+//! cargo run -q --bin udp_ping_server -- --loss 0
+//! cargo run -q --bin lossy_link -- --to 127.0.0.1:12000 --drop 2,5,9 --down-delay 100ms
+//! cargo run -q --bin udp_ping_client -- 127.0.0.1:13000
+//! ```
+//!
+//! The client asks the link, and the link the server: you see each datagram
+//! that comes, which way it goes and what becomes of it, and on Ctrl-C the
+//! totals. Requests 2, 5 and 9 are lost, and each reply comes 100 ms late.
+//! The two programs may be anybody's, in any language. Sheets: labs/01 to 04,
+//! "Write your own".
+//!
+//! New here: a program that is server and client at once. Towards the server
+//! it needs a socket for each client, for the server tells its clients apart by
+//! address and port; and what comes back on a socket is for that one's client.
+
+mod args;
+mod bottleneck;
+mod event;
+mod udp;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use socklab::cli::{self, Exit};
+use socklab::endpoint::Family;
+use socklab::output;
+use socklab::ports;
+
+use args::Args;
+
+const NAME: &str = "lossy_link";
+
+fn main() -> ExitCode {
+    cli::finish(NAME, run(&cli::parse(NAME)))
+}
+
+fn run(args: &Args) -> Result<Exit, String> {
+    let address = args.listen.resolve(ports::LOSSY_LINK, Family::Any)?;
+    let server = server(args, address)?;
+    cli::stop_on_ctrl_c()?;
+    output::for_ever(NAME, Some("what comes is passed on"));
+    udp::run(args, address, server)?;
+    Ok(Exit::Ok)
+}
+
+/// The server's address: of those that its name has, one of the family on
+/// which the link listens, if there is such a one.
+fn server(args: &Args, listening: SocketAddr) -> Result<SocketAddr, String> {
+    if args.to.port.is_none() {
+        return Err(format!("--to {to}: the port is missing; say --to {to}:12000", to = args.to));
+    }
+    let servers = args.to.servers(0, args.family.wanted())?;
+    let alike = servers.iter().find(|server| server.is_ipv4() == listening.is_ipv4());
+    alike.or(servers.first()).copied().ok_or_else(|| format!("{} has no address", args.to))
+}
