@@ -14,8 +14,10 @@
 //! | [`trace`] | traceroute: which probe is due, and what the responses mean |
 //! | [`clients`] | a server's bounded table of its clients |
 //! | [`impair`] | seeded damage: which request is lost, which reply is late |
+//! | [`bottleneck`] | a wire that takes its time, and the queue before it |
 
 pub mod arrival;
+pub mod bottleneck;
 pub mod clients;
 pub mod histogram;
 pub mod impair;

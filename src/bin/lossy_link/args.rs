@@ -2,9 +2,10 @@
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, Error, FromArgMatches};
-use socklab::cli::Rate;
+use logic::impair::Impairment;
+use logic::units::Rate;
 use socklab::endpoint::{Endpoint, FamilyArgs};
-use socklab::impair::{ImpairArgs, Impairment};
+use socklab::impair_args::ImpairArgs;
 use socklab::ports;
 
 use crate::NAME;
@@ -70,9 +71,9 @@ impl Ways {
     /// # Errors
     /// One line for a person: flags that contradict each other.
     pub fn plans(&self) -> Result<(Impairment, Impairment), String> {
-        let up = Impairment::new(&self.up.impair, Rate::ZERO)?;
+        let up = self.up.impair.plan(Rate::ZERO)?;
         let down = ImpairArgs { seed: Some(up.seed), ..self.down.impair.clone() };
-        let down = Impairment::new(&down, Rate::ZERO).map_err(|why| as_down(&why))?;
+        let down = down.plan(Rate::ZERO).map_err(|why| as_down(&why))?;
         Ok((up, down))
     }
 }

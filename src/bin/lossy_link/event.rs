@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use logic::impair::Impairment;
+use logic::units::percent;
 use packets::ping;
 use serde::Serialize;
 use socklab::clock::{self, At};
 use socklab::endpoint::REFUSED;
-use socklab::event::{ErrorSeen, Event, percent};
-use socklab::impair::Impairment;
+use socklab::event::{ErrorSeen, Event};
 use socklab::output::{Colour, Painter, plural};
 
 use crate::NAME;

@@ -17,7 +17,6 @@
 //! address and port; and what comes back on a socket is for that one's client.
 
 mod args;
-mod bottleneck;
 mod event;
 mod udp;
 

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socklab::cli::{LOOK_UP, stopping};
-use socklab::clients::{Clients, MOST};
+use logic::bottleneck::Bottleneck;
+use logic::clients::{Clients, MOST};
+use logic::impair::{Fate as Drawn, Fates, Impairment, Treatment};
+use logic::pace::LOOK_UP;
+use socklab::cli::stopping;
 use socklab::clock::At;
 use socklab::delay::{self, DelayLine, Departure};
 use socklab::ears::{Ears, Heard, last_arrival};
 use socklab::endpoint::{cannot_listen, cause, connect_udp, is_own, no_datagram, own_address};
 use socklab::event::{ErrorSeen, Reporter};
-use socklab::impair::{Fate as Drawn, Fates, Impairment, Treatment};
-use socklab::sys;
 
 use crate::NAME;
 use crate::args::{Args, Way as Flags};
-use crate::bottleneck::Bottleneck;
 use crate::event::{Datagram, Ends, Fate, IcmpError, Start, Summary, Totals, Way};
 
 /// How soon the thread of a client that was forgotten sees that it was.
@@ -208,10 +208,16 @@ impl Link {
         while Arc::strong_count(client) > 1 {
             match ears.receive(&mut buffer, FORGOTTEN) {
                 Ok(Heard::Datagram(length, arrival)) => {
-                    self.pass(Way::Down, client, &mut fates, &mut buffer[..length], arrival.at());
+                    self.pass(
+                        Way::Down,
+                        client,
+                        &mut fates,
+                        &mut buffer[..length],
+                        arrival.at().into(),
+                    );
                 }
                 Ok(Heard::Error(error)) => self.reporter.tell(&IcmpError {
-                    at_ns: error.arrival.at(),
+                    at_ns: error.arrival.at().into(),
                     ends: client.ends,
                     error: ErrorSeen { problem: error.problem, from: error.from },
                 }),
