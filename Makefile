@@ -1,9 +1,10 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo test check bench soak bless fuzz mutants lab-%
+.PHONY: help demo book test check bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
+	@echo 'make book     sheets, answers, glossary and reference as HTML, in target/book; STUDENT=1 leaves the answers out'
 	@echo 'make test     everything: format, lints, tests, and every sheet executed'
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
@@ -15,6 +16,11 @@ help:
 
 demo:
 	@cargo run --bin demo
+
+# The folder is made anew, so that nothing of an older book stays in it.
+book:
+	@rm -rf target/book
+	@cargo run --quiet --package book -- $(if $(STUDENT),--student) target/book
 
 check:
 	cargo fmt --all --check
