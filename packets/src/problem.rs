@@ -198,16 +198,55 @@ mod tests {
             (problem(V4, 3, 4, 1400), "Fragmentation Needed, next-hop MTU 1400"),
             (problem(V4, 3, 4, 0), "Fragmentation Needed"),
             (problem(V4, 3, 16, 0), "Destination Unreachable"),
+            (problem(V4, 5, 0, 0x0a00_0001), "Redirect Network, to 10.0.0.1"),
             (problem(V4, 5, 1, 0x0a00_0001), "Redirect Host, to 10.0.0.1"),
+            (problem(V4, 5, 2, 0x0a00_0001), "Redirect Network, to 10.0.0.1"),
             (problem(V4, 11, 0, 0), "Time to Live Exceeded"),
+            (problem(V4, 11, 1, 0), "Fragment Reassembly Time Exceeded"),
             (problem(V4, 12, 0, 0x1400_0000), "Parameter Problem, at byte 20"),
             (problem(V6, 1, 4, 0), "Destination Port Unreachable"),
+            (problem(V6, 1, 7, 0), "Destination Unreachable"),
             (problem(V6, 2, 0, 1280), "Packet Too Big, next-hop MTU 1280"),
             (problem(V6, 3, 0, 0), "Hop Limit Exceeded"),
+            (problem(V6, 3, 1, 0), "Fragment Reassembly Time Exceeded"),
             (problem(V6, 4, 1, 40), "Parameter Problem, at byte 40"),
             (problem(V6, 99, 0, 0), "Unknown ICMP Error"),
         ] {
             assert_eq!(problem.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn hosts_give_up_after_the_errors_that_linux_calls_fatal() {
+        // `icmp_err_convert` in net/ipv4/icmp.c, and `tab_unreach` in net/ipv6/icmp.c.
+        let fatal_v4 = [0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1];
+        let fatal_v6 = [0, 1, 0, 0, 1, 1, 1];
+        for (version, kind, fatal) in [
+            (Version::V4, UNREACHABLE_V4, &fatal_v4[..]),
+            (Version::V6, UNREACHABLE_V6, &fatal_v6[..]),
+            (Version::V4, REDIRECT_V4, &[0, 0]),
+            (Version::V4, TIME_EXCEEDED_V4, &[0, 0]),
+            (Version::V6, TIME_EXCEEDED_V6, &[0, 0]),
+            (Version::V6, TOO_BIG_V6, &[0]),
+            (Version::V4, PARAMETER_PROBLEM_V4, &[1]),
+            (Version::V6, PARAMETER_PROBLEM_V6, &[1]),
+        ] {
+            for (code, fatal) in fatal.iter().enumerate() {
+                let problem = problem(version, kind, code as u8, 0);
+                assert_eq!(problem.is_hard(), *fatal == 1, "{problem:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_redirect_leads_elsewhere_and_only_a_port_is_a_port() {
+        for (version, port) in [(Version::V4, (3, 3)), (Version::V6, (1, 4))] {
+            for (kind, code) in (0..=15).flat_map(|kind| (0..=15).map(move |code| (kind, code))) {
+                let problem = problem(version, kind, code, 1);
+                let redirect = version == Version::V4 && kind == REDIRECT_V4;
+                assert_eq!(problem.is_redirect(), redirect, "{problem:?}");
+                assert_eq!(problem.is_port_unreachable(), (kind, code) == port, "{problem:?}");
+            }
         }
     }
 }

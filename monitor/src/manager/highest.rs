@@ -74,6 +74,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_forgotten_before_there_are_too_many() {
+        let mut highest = Highest::default();
+        let boot = |number: usize| format!("{number:032x}");
+        for number in 0..MOST_BOOTS {
+            highest.raise(1, &boot(number), 1);
+        }
+        assert_eq!(highest.of(1, &boot(0)), 1);
+        highest.raise(1, &boot(MOST_BOOTS), 1);
+        assert_eq!((highest.of(1, &boot(0)), highest.of(1, &boot(MOST_BOOTS))), (0, 1));
+    }
+
+    #[test]
     fn an_agent_with_countless_boots_pushes_nobody_else_out() {
         let mut highest = Highest::default();
         highest.raise(1, "honest", 7);

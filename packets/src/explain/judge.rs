@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::icmp::Version;
-use crate::{icmp, udp};
+use crate::udp;
 
 /// A packet with one wrong bit: its bytes, the field that the bit is in, and
 /// what that said and says.
@@ -83,11 +83,9 @@ pub(super) fn udp(source: IpAddr, destination: IpAddr, spoilt: &Spoilt) -> (bool
     (false, format!("{about} The sum is not ffff: {}.", counted("InCsumErrors")))
 }
 
-/// What Linux does with a spoilt echo: net/ipv4/icmp.c, `icmp_rcv`.
-pub(super) fn icmp(source: IpAddr, destination: IpAddr, spoilt: &Spoilt) -> (bool, String) {
-    if icmp::is_right(source, destination, spoilt.bytes) {
-        return (true, "All adds up to ffff: no damage is seen.".to_string());
-    }
+/// Why Linux drops a spoilt echo: net/ipv4/icmp.c, `icmp_rcv`. One wrong bit always
+/// changes the sum, and nothing in the message says how much of it is summed.
+pub(super) fn icmp(source: IpAddr, spoilt: &Spoilt) -> String {
     let family = match Version::of(source) {
         Version::V4 => "Icmp",
         Version::V6 => "Icmp6",
@@ -110,9 +108,87 @@ pub(super) fn icmp(source: IpAddr, destination: IpAddr, spoilt: &Spoilt) -> (boo
         _ => "The reply would have brought the wrong byte back. One flipped bit always changes the sum."
             .to_string(),
     };
-    let why = format!(
+    format!(
         "{about} The sum is not ffff: the kernel drops it, counts it (nstat -az \
          {family}InCsumErrors), and sends no reply."
-    );
-    (false, why)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flip;
+    use crate::icmp::{self, Echo, Version};
+    use crate::udp;
+    use std::net::{IpAddr, SocketAddr};
+
+    /// Spoils a bit, and says whether it is taken and why.
+    fn spoilt_udp(host: &str, payload: &[u8], bit: usize) -> (bool, String) {
+        let host: SocketAddr = host.parse().unwrap();
+        let mut datagram = Vec::new();
+        udp::emit((host.ip(), 40_000), (host.ip(), 12_000), payload, &mut datagram);
+        let flip = flip::udp(host, host, &datagram, bit).unwrap();
+        (flip.taken, flip.why)
+    }
+
+    #[test]
+    fn a_spoilt_datagram_is_dropped_for_the_field_that_was_hit() {
+        for (host, counter) in [("10.0.0.1:1", "-az Udp"), ("[::1]:1", "-az Udp6")] {
+            for (bit, says, count) in [
+                (15, "A reply would go to port 40001,", "InCsumErrors"),
+                (16, "It knocks at port 44768 and not at 12000.", "InCsumErrors"),
+                (32, "The length cannot be: 12 bytes came.", "InErrors"),
+                (44, "The length cannot be: 12 bytes came.", "InErrors"),
+                (45, "The kernel cuts the datagram down to 8 bytes,", "InCsumErrors"),
+                (48, "Every byte that matters is as it was sent;", "InCsumErrors"),
+                (66, "The program would have read a wrong byte.", "InCsumErrors"),
+            ] {
+                let (taken, why) = spoilt_udp(host, b"Ping", bit);
+                assert!(!taken && why.starts_with(says), "{bit}: {why}");
+                assert!(why.contains(&format!("{counter}{count})")), "{bit}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_of_0_is_an_error_over_ipv4_and_means_all_of_it_over_ipv6() {
+        // Without a payload the length is 8: one bit.
+        let (_, why) = spoilt_udp("10.0.0.1:1", b"", 44);
+        assert!(why.starts_with("The length cannot be: 8 bytes came."), "{why}");
+        let (taken, why) = spoilt_udp("[::1]:1", b"", 44);
+        assert!(!taken && why.contains("Udp6InCsumErrors"), "{why}");
+    }
+
+    #[test]
+    fn a_datagram_cut_short_is_taken_where_the_rest_makes_up_for_it() {
+        // The length stands in the sum twice, and both become 4 less.
+        let (taken, why) = spoilt_udp("10.0.0.1:1", &(0xffff_u16 - 8).to_be_bytes(), 45);
+        assert!(!taken, "{why}");
+        let (taken, why) = spoilt_udp("10.0.0.1:1", &[0xff, 0xff - 8, 0, 0], 45);
+        assert!(taken && why.starts_with("By chance"), "{why}");
+    }
+
+    #[test]
+    fn a_spoilt_echo_is_dropped_for_the_field_that_was_hit() {
+        for (host, counter) in [("10.0.0.1", "IcmpInCsumErrors"), ("::1", "Icmp6InCsumErrors")] {
+            let host: IpAddr = host.parse().unwrap();
+            let version = Version::of(host);
+            let mut message = Vec::new();
+            let echo = Echo { identifier: 7, sequence: 1, payload: b"Ping" };
+            echo.emit(version, version.echo_request(), &mut message);
+            icmp::set_checksum(host, host, &mut message);
+            let other_type = format!("As type {} it would", version.echo_request() ^ 0x80);
+            for (bit, says) in [
+                (0, other_type.as_str()),
+                (8, "An echo has only code 0."),
+                (16, "Every byte that matters is as it was sent;"),
+                (32, "The reply would have come back for another program."),
+                (48, "The reply would have answered another request."),
+                (64, "The reply would have brought the wrong byte back."),
+            ] {
+                let flip = flip::icmp_echo(host, host, &message, bit).unwrap();
+                assert!(!flip.taken && flip.why.starts_with(says), "{bit}: {}", flip.why);
+                assert!(flip.why.contains(counter), "{}", flip.why);
+            }
+        }
+    }
 }

@@ -175,7 +175,11 @@ fn transport(page: &mut Page, protocol: u8, range: Range<usize>, way: Way, summi
 
 fn cut_or_padded(page: &mut Page, missing: usize, behind: Range<usize>) {
     if missing > 0 {
-        page.note(format!("Here it ends: {} that it had are not in what we see.", count(missing)));
+        let are = if missing == 1 { "is" } else { "are" };
+        page.note(format!(
+            "Here it ends: {} that it had {are} not in what we see.",
+            count(missing)
+        ));
     }
     page.bytes("Behind the packet's end, padding", behind);
 }

@@ -68,4 +68,8 @@ pub fn udp_datagram(
 #[cfg(test)]
 mod any_packet;
 #[cfg(test)]
+mod meanings;
+#[cfg(test)]
+mod outlines;
+#[cfg(test)]
 mod tests;
