@@ -7,7 +7,7 @@
 //! who sent it, and the beginning of the datagram that met with it. That takes
 //! no privilege.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,8 @@ pub struct Ears<'a> {
     /// Whether there is an error queue. Without it, ECONNREFUSED has to do.
     queued: bool,
     queue: ErrorQueue,
-    /// Without a queue: a refusal that a `send` met with, and that is not yet told.
-    refused: bool,
+    /// Without a queue: an error that a `send` met with, and that is not yet told.
+    unqueued: Option<Problem>,
 }
 
 impl<'a> Ears<'a> {
@@ -60,7 +60,7 @@ impl<'a> Ears<'a> {
             kernel_stamps: sys::stamp_arrivals(socket),
             queued: sys::queue_errors(socket, version),
             queue: ErrorQueue::default(),
-            refused: false,
+            unqueued: None,
         }
     }
 
@@ -70,8 +70,8 @@ impl<'a> Ears<'a> {
     /// # Errors
     /// Those of recvmsg(2) that no ICMP error explains.
     pub fn receive(&mut self, buffer: &mut [u8], time: Duration) -> io::Result<Heard> {
-        if std::mem::take(&mut self.refused) {
-            return Ok(Heard::Error(self.refusal()));
+        if let Some(problem) = self.unqueued.take() {
+            return Ok(Heard::Error(told_without_a_queue(problem)));
         }
         if let Some(error) = self.queue.oldest() {
             return Ok(Heard::Error(error));
@@ -79,9 +79,11 @@ impl<'a> Ears<'a> {
         let asked = Instant::now();
         let why = match sys::receive(self.socket, buffer, time) {
             Ok((length, stamp)) => return Ok(Heard::Datagram(length, clock::arrival(stamp))),
-            Err(why) if self.is_refusal(&why) => return Ok(Heard::Error(self.refusal())),
             Err(why) => why,
         };
+        if let Some(problem) = self.unqueued(&why) {
+            return Ok(Heard::Error(told_without_a_queue(problem)));
+        }
         Ok(match self.queue.instead(self.socket, why)? {
             Instead::Error(error) => Heard::Error(error),
             Instead::Silence => Heard::Silence(asked),
@@ -94,25 +96,23 @@ impl<'a> Ears<'a> {
     /// [`receive`](Ears::receive) tells it; the call has done nothing, and may
     /// be made again.
     pub fn excuse(&mut self, why: &io::Error) -> bool {
-        if self.is_refusal(why) {
-            self.refused = true;
+        if let Some(problem) = self.unqueued(why) {
+            self.unqueued = Some(problem);
             return true;
         }
         self.queue.excuses(self.socket, why)
     }
 
-    /// Whether `why` is all that is to be known of an ICMP error.
-    fn is_refusal(&self, why: &io::Error) -> bool {
-        // Windows calls it a reset.
-        let refusals = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
-        !self.queued && refusals.contains(&why.kind())
+    /// The error behind `why`, where there is no queue to say more.
+    fn unqueued(&self, why: &io::Error) -> Option<Problem> {
+        if self.queued { None } else { sys::problem_behind(why, self.version) }
     }
+}
 
-    fn refusal(&self) -> IcmpError {
-        let problem = Problem::port_unreachable(self.version);
-        let (request, arrival) = (Vec::new(), clock::arrival(None));
-        IcmpError { problem, from: None, to: None, request, ttl: None, arrival }
-    }
+/// An error of which the system tells neither who sent it nor what it answers.
+fn told_without_a_queue(problem: Problem) -> IcmpError {
+    let (request, arrival) = (Vec::new(), clock::arrival(None));
+    IcmpError { problem, from: None, to: None, request, ttl: None, arrival }
 }
 
 /// When the datagram came in that a server has just read from its socket. The
@@ -127,6 +127,7 @@ pub fn last_arrival(socket: &UdpSocket, matters: bool) -> At {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 

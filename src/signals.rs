@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: told to a program, in place of ending it at once.
+//! Ctrl-C, SIGTERM and SIGHUP, and on Windows Ctrl-Break: told to a program, in place of ending it at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,27 +6,9 @@ use std::sync::{Arc, LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(unix)]
-use signal_hook::consts::SIGHUP;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+pub use sys::Signal;
 
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-
-/// The signals that end a program, unless it does something else with them.
-#[cfg(unix)]
-const ALL: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-#[cfg(not(unix))]
-const ALL: [i32; 2] = [SIGINT, SIGTERM];
-
-/// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Ctrl-C or SIGTERM: end.
-    End,
-    /// SIGHUP: the terminal is gone, or somebody wants files to be read anew.
-    HangUp,
-}
 
 /// A program that has not ended this long after Ctrl-C is stuck: it writes to
 /// somebody who does not read.
@@ -40,9 +22,7 @@ const STUCK: Duration = Duration::from_secs(2);
 /// # Errors
 /// One line: the system refused.
 pub fn stop_on_ctrl_c() -> Result<(), String> {
-    for signal in ALL {
-        flag::register(signal, Arc::clone(&STOP)).map_err(|why| cannot_hear(&why))?;
-    }
+    sys::raise_on_signals(&STOP).map_err(|why| cannot_hear(&why))?;
     let mut first = None;
     hear(move |_| {
         if first.get_or_insert_with(Instant::now).elapsed() > STUCK {
@@ -77,41 +57,12 @@ pub fn end_on_ctrl_c(last_words: impl FnOnce() + Send + 'static) -> Result<(), S
     })
 }
 
-/// From here on each signal is told to `act`, on a thread of its own: a handler
-/// itself may do next to nothing.
+/// From here on each signal is told to `act`, on a thread of its own.
 ///
 /// # Errors
 /// One line: the system refused, or gave no thread.
-#[cfg(unix)]
-pub fn hear(mut act: impl FnMut(Signal) + Send + 'static) -> Result<(), String> {
-    let mut signals = signal_hook::iterator::Signals::new(ALL).map_err(|why| cannot_hear(&why))?;
-    listen(move || {
-        for signal in signals.forever() {
-            act(if signal == SIGHUP { Signal::HangUp } else { Signal::End });
-        }
-    })
-}
-
-/// There the signals can only raise a flag, which is looked at now and then.
-#[cfg(not(unix))]
-pub fn hear(mut act: impl FnMut(Signal) + Send + 'static) -> Result<(), String> {
-    let raised = Arc::new(AtomicBool::new(false));
-    for signal in ALL {
-        flag::register(signal, Arc::clone(&raised)).map_err(|why| cannot_hear(&why))?;
-    }
-    listen(move || {
-        loop {
-            thread::sleep(logic::pace::LOOK_UP);
-            if raised.swap(false, Ordering::SeqCst) {
-                act(Signal::End);
-            }
-        }
-    })
-}
-
-fn listen(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let thread = thread::Builder::new().name("signals".to_string());
-    thread.spawn(work).map(drop).map_err(|why| format!("cannot start a thread: {why}"))
+pub fn hear(act: impl FnMut(Signal) + Send + 'static) -> Result<(), String> {
+    sys::hear_signals(act).map_err(|why| cannot_hear(&why))
 }
 
 fn cannot_hear(why: &io::Error) -> String {

@@ -33,10 +33,10 @@ impl Transport {
     pub fn new(stream: TcpStream, tls: Option<Connection>) -> io::Result<Transport> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
-        #[cfg(any(target_os = "linux", target_os = "macos"))]
-        let keepalive = keepalive.with_retries(KEEPALIVE_TRIES);
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_AFTER)
+            .with_interval(KEEPALIVE_EVERY)
+            .with_retries(KEEPALIVE_TRIES);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         Ok(Transport { stream, tls: tls.map(Box::new) })
     }

@@ -1,7 +1,24 @@
-//! The little that std does not reach, one file an operating system (and for TCP another).
+//! The little that std does not reach: a folder an operating system, the same functions in each.
 //!
-//! Each file offers the same functions; where a system lacks something, its
-//! file says so in its result, and the programs go on without.
+//! | | Linux | macOS, FreeBSD | Windows |
+//! | --- | --- | --- | --- |
+//! | [`stamp_arrivals`]: when the kernel received a datagram | to the nanosecond | to the microsecond | Windows 11, where the network card's driver can |
+//! | the same for bytes of a TCP connection | yes | no | no |
+//! | [`queue_errors`]: ICMP errors with who sent them, and what they answer | yes | no: a port unreachable fails the next call | as macOS |
+//! | [`show_ttl`]: the TTL of what arrives | yes | yes | yes |
+//! | [`only_replies_and_errors`]: a filter in front of a raw socket | yes | no | no |
+//! | [`obey_path_mtu`], [`forbid_fragments`] | yes | yes | yes |
+//! | [`path_mtu`] | yes | no | yes |
+//! | [`retransmits`] of a connection | yes | macOS | no |
+//! | [`keep_syns`], [`bytes_received`]: for ICMP errors that answer segments | yes | no | no |
+//! | [`user_of_tcp_port`]: who keeps a port from being bound | yes | no | yes |
+//! | [`capture`]: whole packets | yes | no | no |
+//! | [`monotonic_ns`]: one clock for all programs | yes | yes | yes |
+//! | [`hear_signals`] | INT, TERM, HUP | INT, TERM, HUP | Ctrl-C, Ctrl-Break, closing the window |
+//! | ICMP for ordinary users | datagram socket, for some groups | datagram socket | the system's own ping |
+//!
+//! What a system lacks, its functions say in their result, and the programs go
+//! on without. A function that a system has not got does not compile.
 
 #![allow(unsafe_code)]
 
@@ -13,110 +30,51 @@ use packets::icmp::Version;
 use packets::icmp_error::Problem;
 use socket2::SockRef;
 
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+mod bsd;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(target_os = "linux")]
-pub use linux::receive;
-
-#[cfg(target_os = "linux")]
-mod linux_clock;
-#[cfg(target_os = "linux")]
-pub use linux_clock::{CLOCK, monotonic_ns, stamp_of_last};
-
-#[cfg(target_os = "linux")]
-mod linux_icmp;
-#[cfg(target_os = "linux")]
-pub use linux_icmp::{is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu};
-
-#[cfg(target_os = "linux")]
-mod linux_message;
-#[cfg(target_os = "linux")]
-pub use linux_message::{
-    next_error, queue_errors, receive_packet, show_ttl, stamp_arrivals, take_packet,
-};
-
-#[cfg(target_os = "linux")]
-mod linux_path;
-#[cfg(target_os = "linux")]
-pub use linux_path::{forbid_fragments, name_of};
-
-#[cfg(target_os = "linux")]
-mod linux_ports;
-#[cfg(target_os = "linux")]
-pub use linux_ports::user_of_tcp_port;
-
-#[cfg(target_os = "linux")]
-mod linux_tcp;
-#[cfg(target_os = "linux")]
-pub use linux_tcp::{
-    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read,
-    retransmits, take_syn, wait_for_client, wait_for_stream,
-};
-
-#[cfg(target_os = "linux")]
-mod linux_terminal;
-#[cfg(target_os = "linux")]
-pub use linux_terminal::TerminalMode;
-
-#[cfg(not(target_os = "linux"))]
-mod portable;
-#[cfg(not(target_os = "linux"))]
-pub use portable::{next_error, queue_errors, receive, receive_packet, show_ttl, stamp_arrivals};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_clock;
-#[cfg(not(target_os = "linux"))]
-pub use portable_clock::{CLOCK, monotonic_ns, stamp_of_last};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_path;
-#[cfg(not(target_os = "linux"))]
-pub use portable_path::{forbid_fragments, name_of};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_ports;
-#[cfg(not(target_os = "linux"))]
-pub use portable_ports::user_of_tcp_port;
-
-#[cfg(not(target_os = "linux"))]
-mod portable_icmp;
-#[cfg(not(target_os = "linux"))]
-pub use portable_icmp::{
-    is_root, is_too_long, obey_path_mtu, only_replies_and_errors, path_mtu, take_packet,
-};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_tcp;
-#[cfg(not(target_os = "linux"))]
-pub use portable_tcp::{
-    allow_many_files, bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read,
-    retransmits, take_syn, wait_for_client, wait_for_stream,
-};
-
-#[cfg(not(target_os = "linux"))]
-mod portable_terminal;
-#[cfg(not(target_os = "linux"))]
-pub use portable_terminal::TerminalMode;
-
-#[cfg(target_os = "linux")]
-mod linux_capture;
-#[cfg(target_os = "linux")]
-pub use linux_capture::capture;
-
-#[cfg(not(target_os = "linux"))]
-mod portable_capture;
-#[cfg(not(target_os = "linux"))]
-pub use portable_capture::capture;
-
 #[cfg(unix)]
-mod unix_child;
-#[cfg(unix)]
-pub use unix_child::{in_its_own_group, interrupt};
+mod unix;
+#[cfg(windows)]
+mod windows;
 
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+use bsd as system;
+#[cfg(target_os = "linux")]
+use linux as system;
 #[cfg(windows)]
-mod windows_child;
-#[cfg(windows)]
-pub use windows_child::{in_its_own_group, interrupt};
+use windows as system;
+
+pub use system::{
+    CLOCK, ICMP_DATAGRAMS, TerminalMode, allow_many_files, bytes_received, capture, connect_tcp,
+    forbid_fragments, hear_signals, icmp_errors_behind, in_its_own_group, interrupt, is_root,
+    is_too_long, keep_syns, monotonic_ns, name_of, next_error, obey_path_mtu,
+    only_replies_and_errors, path_mtu, problem_behind, queue_errors, raise_on_signals, read,
+    receive, receive_packet, retransmits, show_ttl, stamp_arrivals, stamp_of_last, take_packet,
+    take_syn, user_of_tcp_port, wait_for_client, wait_for_stream, whole_datagrams,
+};
+
+/// How a datagram socket for ICMP behaves, where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpDatagrams {
+    /// Whether what is read begins with the IP header, over IPv4.
+    pub with_ip_header: bool,
+    /// Whether the identifier in a request stays as the program wrote it; if
+    /// not, the socket's port takes its place.
+    pub keeps_identifier: bool,
+    /// Whether it is given ICMP errors as messages, as a raw socket is.
+    pub hears_errors: bool,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C or SIGTERM, and on Windows Ctrl-Break: end.
+    End,
+    /// SIGHUP: the terminal is gone, or somebody wants files to be read anew.
+    HangUp,
+}
 
 /// Who keeps a TCP port from being bound; the best explanation is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

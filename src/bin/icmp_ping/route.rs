@@ -4,7 +4,6 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use packets::icmp::Version;
-use socket2::SockRef;
 use socklab::endpoint::{any_port, cause};
 use socklab::icmp_socket::IcmpSocket;
 
@@ -81,7 +80,7 @@ pub fn set_options(icmp: &mut IcmpSocket, args: &Args) -> Result<(), String> {
 
 #[cfg(target_os = "linux")]
 fn bind_to_device(socket: &UdpSocket, name: &str) -> Result<(), String> {
-    SockRef::from(socket).bind_device(Some(name.as_bytes())).map_err(|why| {
+    socket2::SockRef::from(socket).bind_device(Some(name.as_bytes())).map_err(|why| {
         let mend = match why.kind() {
             io::ErrorKind::PermissionDenied => "give one of its addresses, or use sudo",
             _ => "see: ip link",

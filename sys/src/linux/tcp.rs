@@ -1,20 +1,19 @@
-//! Linux: connecting so that Ctrl-C is heard, waiting for clients, and what the kernel knows of a connection.
+//! Linux: connecting, reading with stamps, and what the kernel knows of a connection.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
-use std::ptr;
-use std::time::{Duration, Instant, SystemTime};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime};
 
 use socket2::{Domain, Socket, Type};
 
 use crate::NotConnected;
-use crate::linux_message::{next_error, receive_packet, set_int, set_queue};
 use packets::icmp::Version;
 
-/// A wait asks at least so often whether it is to be given up.
-const SLICE: Duration = Duration::from_millis(50);
+use super::message::{next_error, receive_packet, set_queue};
+use crate::unix::connect::connect;
+use crate::unix::options::set_int;
 
 /// As [`TcpStream::connect_timeout`], which cannot be interrupted: this one
 /// asks now and then whether to give up.
@@ -32,29 +31,11 @@ pub fn connect_tcp(
     timeout: Duration,
     give_up: impl Fn() -> bool,
 ) -> Result<TcpStream, NotConnected> {
-    let deadline = Instant::now() + timeout;
     let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
-    // Now connect only sends the SYN, and the answer is waited for by poll.
     socket.set_nonblocking(true)?;
     let version = Version::of(server.ip());
     set_queue(&socket, version, 1);
-    match socket.connect(&server.into()) {
-        Err(why) if why.raw_os_error() != Some(libc::EINPROGRESS) => return Err(why.into()),
-        _ => {}
-    }
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if wait(socket.as_raw_fd(), libc::POLLOUT, left.min(SLICE))? {
-            break;
-        }
-        if give_up() {
-            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
-        }
-        if left.is_zero() {
-            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-        }
-    }
-    // Writable means answered: by a SYN-ACK, or by an error.
+    connect(&socket, server, timeout, give_up)?;
     if let Some(why) = socket.take_error()? {
         let icmp = next_error(&socket, &mut [0; 64]).ok().flatten();
         let icmp = icmp.and_then(|error| Some((error.problem?, error.from)));
@@ -93,26 +74,6 @@ fn waited(stream: &TcpStream) -> Option<Duration> {
     let (info, _) = info(stream)?;
     let age = Duration::from_millis(u64::from(info.tcpi_last_data_recv));
     (age > TICKS).then_some(age)
-}
-
-/// Waits until a client can be accepted, but no longer than `timeout`.
-pub fn wait_for_client(listener: &TcpListener, timeout: Duration) {
-    // If it fails, accept will say why.
-    let _ = wait(listener.as_raw_fd(), libc::POLLIN, timeout);
-}
-
-/// Waits until a connection has something to read, if `reading`, or takes
-/// bytes again, if `writing`, but no longer than `timeout`.
-pub fn wait_for_stream(stream: &TcpStream, reading: bool, writing: bool, timeout: Duration) {
-    let mut events = 0;
-    if reading {
-        events |= libc::POLLIN;
-    }
-    if writing {
-        events |= libc::POLLOUT;
-    }
-    // If it fails, the next read or write will say why.
-    let _ = wait(stream.as_raw_fd(), events, timeout);
 }
 
 /// The ICMP errors, as type and code, for which a call on a connection fails
@@ -209,48 +170,13 @@ pub fn take_syn(stream: &TcpStream) -> Option<Vec<u8>> {
     (result == 0 && !syn.is_empty()).then_some(syn)
 }
 
-/// Raises this process's limit of open files as far as it may: each
-/// connection is one, and the usual limit is 1024. The new limit.
-pub fn allow_many_files() -> Option<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: both calls take a pointer to an rlimit, which outlives them.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
-            return None;
-        }
-        let before = limit.rlim_cur;
-        limit.rlim_cur = limit.rlim_max;
-        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
-            return Some(before);
-        }
-    }
-    Some(limit.rlim_cur)
-}
-
-/// Waits for an event at a socket, but no longer than `timeout`: true if it,
-/// or an error, is there. A signal ends the wait early.
-fn wait(socket: RawFd, event: libc::c_short, timeout: Duration) -> io::Result<bool> {
-    let mut wanted = libc::pollfd { fd: socket, events: event, revents: 0 };
-    let timeout = libc::timespec {
-        tv_sec: timeout.as_secs() as libc::time_t,
-        tv_nsec: timeout.subsec_nanos() as libc::c_long,
-    };
-    // SAFETY: one pollfd, as announced; the signal mask may be null.
-    match unsafe { libc::ppoll(&raw mut wanted, 1, &raw const timeout, ptr::null()) } {
-        -1 => match io::Error::last_os_error() {
-            why if why.kind() == io::ErrorKind::Interrupted => Ok(false),
-            why => Err(why),
-        },
-        ready => Ok(ready > 0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::stamp_arrivals;
+    use crate::{stamp_arrivals, wait_for_client};
     use std::io::Write;
+    use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(60);
 

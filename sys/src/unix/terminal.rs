@@ -1,4 +1,4 @@
-//! Linux: how the terminal behaves, kept so that it can be put back.
+//! How the terminal behaves, kept so that it can be put back.
 
 use std::mem::MaybeUninit;
 

@@ -7,8 +7,9 @@ use std::os::fd::AsRawFd;
 
 use socket2::{SockFilter, SockRef};
 
-use crate::linux_message::set_int;
 use packets::icmp::Version;
+
+use crate::unix::options::set_int;
 
 /// raw(7): the types that a raw ICMP socket does not want, a bit each.
 const ICMP_FILTER: libc::c_int = 1;
@@ -110,16 +111,4 @@ pub fn path_mtu(socket: &UdpSocket, version: Version) -> Option<u32> {
         libc::getsockopt(socket.as_raw_fd(), level, option, (&raw mut mtu).cast(), &raw mut length)
     };
     if result == 0 { u32::try_from(mtu).ok() } else { None }
-}
-
-/// Whether `send` failed because the packet is larger than it may be: EMSGSIZE.
-pub fn is_too_long(why: &io::Error) -> bool {
-    why.raw_os_error() == Some(libc::EMSGSIZE)
-}
-
-/// Whether the user who started this process is root, here or in a namespace
-/// of his own.
-pub fn is_root() -> bool {
-    // SAFETY: it has no arguments, and cannot fail.
-    unsafe { libc::getuid() == 0 }
 }

@@ -1,22 +1,8 @@
-//! Linux: the clock that all processes share and nobody sets, and the stamp of the last datagram.
+//! Linux: the stamp of the last datagram.
 
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
-
-/// The name of the clock of [`monotonic_ns`], as it stands in every `start` event.
-pub const CLOCK: &str = "CLOCK_MONOTONIC";
-
-/// Nanoseconds since some moment before the machine's programs began
-/// (clock_gettime(2), CLOCK_MONOTONIC).
-pub fn monotonic_ns() -> u64 {
-    // SAFETY: all zeros is a valid timespec.
-    let mut time: libc::timespec = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: `time` is a timespec that outlives the call. The call cannot
-    // fail: every Linux has this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
 
 /// The moment at which the kernel received the datagram that was read last
 /// from the socket, by the wall clock (socket(7), SIOCGSTAMPNS). The first call

@@ -1,35 +1,18 @@
 //! Linux: one recvmsg(2) and what comes beside the bytes: when, from whom, its TTL, or the error.
 
 use std::io;
-use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::mem;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 use std::time::{Duration, SystemTime};
 
+use crate::unix::message::{self, v4};
+use crate::unix::options::set_int;
+use crate::unix::wait::poll;
 use crate::{Packet, QueuedError};
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
-
-/// Sets an option whose value is an int. True if it is set.
-pub(crate) fn set_int(
-    socket: &impl AsRawFd,
-    level: libc::c_int,
-    option: libc::c_int,
-    value: libc::c_int,
-) -> bool {
-    // SAFETY: the option's value is an int, and `value` outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            mem::size_of_val(&value) as libc::socklen_t,
-        )
-    };
-    result == 0
-}
 
 fn switch_on(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int) -> bool {
     set_int(socket, level, option, 1)
@@ -59,7 +42,7 @@ pub fn queue_errors(socket: &impl AsRawFd, version: Version) -> bool {
 }
 
 /// Switches the queue of errors on, by 1, or off, by 0.
-pub(crate) fn set_queue(socket: &impl AsRawFd, version: Version, value: libc::c_int) -> bool {
+pub fn set_queue(socket: &impl AsRawFd, version: Version, value: libc::c_int) -> bool {
     match version {
         Version::V4 => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVERR, value),
         Version::V6 => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, value),
@@ -80,16 +63,8 @@ pub fn receive_packet(
     buffer: &mut [u8],
     timeout: Duration,
 ) -> io::Result<Packet> {
-    let mut wanted = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    let timeout = libc::timespec {
-        tv_sec: timeout.as_secs() as libc::time_t,
-        tv_nsec: timeout.subsec_nanos() as libc::c_long,
-    };
-    // SAFETY: one pollfd, as announced; the signal mask may be null.
-    match unsafe { libc::ppoll(&raw mut wanted, 1, &raw const timeout, ptr::null()) } {
-        -1 => return Err(io::Error::last_os_error()),
-        0 => return Err(io::ErrorKind::WouldBlock.into()),
-        _ => {}
+    if !poll(socket.as_raw_fd(), libc::POLLIN, timeout)? {
+        return Err(io::ErrorKind::WouldBlock.into());
     }
     take_packet(socket, buffer)
 }
@@ -101,11 +76,11 @@ pub fn receive_packet(
 pub fn take_packet(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Packet> {
     let message = Message::read(socket.as_raw_fd(), buffer, libc::MSG_DONTWAIT)?;
     Ok(Packet {
-        length: message.length,
-        from: message.name,
-        stamp: message.stamp,
-        ttl: message.ttl,
-        cut: message.cut,
+        length: message.bytes.length,
+        from: message.bytes.name,
+        stamp: message.beside.stamp,
+        ttl: message.beside.ttl,
+        cut: message.bytes.cut,
     })
 }
 
@@ -122,7 +97,7 @@ pub fn next_error(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Option
         Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         Err(why) => return Err(why),
     };
-    let Some((error, offender)) = message.error else {
+    let Some((error, offender)) = message.beside.error else {
         return Ok(None);
     };
     let version = match error.ee_origin {
@@ -146,18 +121,22 @@ pub fn next_error(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Option
         problem,
         mtu: (error.ee_errno == libc::EMSGSIZE as u32).then_some(error.ee_info),
         from: offender,
-        to: message.name,
-        length: message.length,
-        ttl: message.ttl,
-        stamp: message.stamp,
+        to: message.bytes.name,
+        length: message.bytes.length,
+        ttl: message.beside.ttl,
+        stamp: message.beside.stamp,
     }))
 }
 
 /// What one recvmsg brought.
 struct Message {
-    length: usize,
-    cut: bool,
-    name: Option<SocketAddr>,
+    bytes: message::Message,
+    beside: Beside,
+}
+
+/// What came beside the bytes.
+#[derive(Default)]
+struct Beside {
     stamp: Option<SystemTime>,
     ttl: Option<u8>,
     error: Option<(libc::sock_extended_err, Option<IpAddr>)>,
@@ -165,47 +144,16 @@ struct Message {
 
 impl Message {
     fn read(socket: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<Message> {
-        let mut data = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        // SAFETY: all zeros is a valid sockaddr_storage, of no family.
-        let mut name: libc::sockaddr_storage = unsafe { MaybeUninit::zeroed().assume_init() };
-        // Room for a stamp, a TTL and an error with its sender's address.
-        // u64s, because a cmsghdr must be aligned.
-        let mut control = [0u64; 24];
-        // SAFETY: all zeros is a valid msghdr: null pointers with lengths of 0.
-        let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
-        header.msg_name = (&raw mut name).cast();
-        header.msg_namelen = mem::size_of_val(&name) as libc::socklen_t;
-        header.msg_iov = &raw mut data;
-        header.msg_iovlen = 1;
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = mem::size_of_val(&control) as _;
-        // SAFETY: `header` points to `name`, `data` and `control`, `data` to
-        // `buffer`; all outlive the call and have the lengths beside them.
-        let length = unsafe { libc::recvmsg(socket, &raw mut header, flags) };
-        if length < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let mut message = Message {
-            length: length as usize,
-            cut: header.msg_flags & libc::MSG_TRUNC != 0,
-            name: address(&name),
-            stamp: None,
-            ttl: None,
-            error: None,
-        };
-        // SAFETY: the kernel filled `control` with well-formed control
-        // messages, and set msg_controllen to their length; the CMSG_ functions
-        // stay within, and each message holds what its level and type say.
-        unsafe {
-            let mut next = libc::CMSG_FIRSTHDR(&raw const header);
-            while let Some(found) = next.as_ref() {
-                message.enter(found.cmsg_level, found.cmsg_type, libc::CMSG_DATA(next));
-                next = libc::CMSG_NXTHDR(&raw const header, next);
-            }
-        }
-        Ok(message)
+        let mut beside = Beside::default();
+        let bytes = message::read(socket, buffer, flags, |level, kind, data| {
+            // SAFETY: it points to what such a control message holds.
+            unsafe { beside.enter(level, kind, data) }
+        })?;
+        Ok(Message { bytes, beside })
     }
+}
 
+impl Beside {
     /// # Safety
     /// `data` must point to what a control message of this level and type holds.
     unsafe fn enter(&mut self, level: libc::c_int, kind: libc::c_int, data: *const u8) {
@@ -244,33 +192,6 @@ impl Message {
             }
             _ => {}
         }
-    }
-}
-
-fn v4(name: &libc::sockaddr_in) -> Ipv4Addr {
-    Ipv4Addr::from(name.sin_addr.s_addr.to_ne_bytes())
-}
-
-/// The address in a sockaddr_storage, unless it is of another family.
-fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    match libc::c_int::from(name.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says that it is one, and the storage is large
-            // and aligned enough for every kind of address.
-            let name: &libc::sockaddr_in = unsafe { &*ptr::from_ref(name).cast() };
-            Some(SocketAddr::from((v4(name), u16::from_be(name.sin_port))))
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let name: &libc::sockaddr_in6 = unsafe { &*ptr::from_ref(name).cast() };
-            Some(SocketAddr::V6(SocketAddrV6::new(
-                Ipv6Addr::from(name.sin6_addr.s6_addr),
-                u16::from_be(name.sin6_port),
-                u32::from_be(name.sin6_flowinfo),
-                name.sin6_scope_id,
-            )))
-        }
-        _ => None,
     }
 }
 
