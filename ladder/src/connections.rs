@@ -1,5 +1,7 @@
 //! What a ledger tells beside its packets: timeouts, connections, and words such as "taken for dead".
 
+use std::collections::HashMap;
+
 use crate::ledger::{Event, Ledger};
 use crate::lifelines::Lifelines;
 use crate::model::{Fate, Kind, Mark, Moment, Packet, Role, Time};
@@ -107,6 +109,11 @@ impl Teller<'_> {
                     event: index,
                 })
             }
+            (Role::Server, "connected") => {
+                let port = port(event.text("client")?);
+                let (lifeline, at) = (self.lifeline, event.at);
+                Some(Mark::Note { lifeline, at, text: accepted(port), event: index })
+            }
             (Role::Server, "end" | "closed" | "turned_away") => {
                 let client = event.text("client")?;
                 let why = event.text("reason").or(event.text("why")).unwrap_or("turned away");
@@ -123,6 +130,29 @@ impl Teller<'_> {
             _ => None,
         }
     }
+}
+
+fn accepted(port: &str) -> String {
+    format!("port {port} accepted")
+}
+
+/// The kernel makes a connection, and the program accepts it, mostly at once:
+/// only where it takes its time is that worth a word.
+pub fn leave_slow_acceptances(marks: &mut Vec<Mark>) {
+    const AT_ONCE: Time = 5_000_000;
+    let opened: HashMap<String, Time> = marks
+        .iter()
+        .filter_map(|mark| match mark {
+            Mark::Band { opening: true, to, text, .. } => {
+                Some((accepted(text.rsplit(' ').next()?), *to))
+            }
+            _ => None,
+        })
+        .collect();
+    marks.retain(|mark| match mark {
+        Mark::Note { at, text, .. } => opened.get(text).is_none_or(|opened| at - opened > AT_ONCE),
+        _ => true,
+    });
 }
 
 fn port(address: &str) -> &str {

@@ -11,8 +11,10 @@
 //! | [`connections`] | timeouts, connections, and words beside the packets |
 //! | [`run`](mod@run) | all of these, in their order |
 //! | [`selection`] | which part is drawn |
+//! | [`points`] | the moments that need a place |
 //! | [`scale`] | from moments to distances |
 //! | [`grid`], [`text`] | drawing for a terminal |
+//! | [`svg`], [`html`] | drawing as a picture, and as a page |
 //!
 //! ```
 //! let client = br#"{"event":"start","at_ns":1,"program":"udp_ping_client","server":"127.0.0.1:7","local":"127.0.0.1:4000"}
@@ -29,12 +31,15 @@
 pub mod clocks;
 pub mod connections;
 pub mod grid;
+pub mod html;
 pub mod ledger;
 pub mod lifelines;
 pub mod matching;
 pub mod model;
+pub mod points;
 pub mod run;
 pub mod scale;
 pub mod selection;
 pub mod sighting;
+pub mod svg;
 pub mod text;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::clocks;
-use crate::connections::Teller;
+use crate::connections::{self, Teller};
 use crate::ledger::Ledger;
 use crate::lifelines::{Lifelines, order};
 use crate::matching;
@@ -34,6 +34,7 @@ pub fn run(mut ledgers: Vec<Ledger>, offset: Option<Time>) -> Run {
         marks
             .extend(teller.marks(&mut lifelines, |seq| own.get(seq.to_string().as_str()).copied()));
     }
+    connections::leave_slow_acceptances(&mut marks);
     packets.sort_by_key(|packet| packet.left.at);
     let guessed =
         |packet: &Packet| !(packet.fate.is_cross() || packet.left.known && packet.came.known);

@@ -1,8 +1,10 @@
 //! Time to scale, downwards: how far below the first event each moment is drawn, and where a pause is broken.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter::from_fn;
 
 use crate::model::{Kind, Mark, Run, Time};
+use crate::points::{points, sides};
 
 /// How large things are, in rows or pixels.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +17,8 @@ pub struct Sizes {
     pub idle: f64,
     /// A stretch longer than that is broken, and takes this much.
     pub broken: f64,
+    /// The least between two things at the same side of a lifeline, so that both can be read.
+    pub apart: f64,
 }
 
 /// From moments to distances.
@@ -25,6 +29,8 @@ pub struct Scale {
     pub breaks: Vec<Break>,
     /// Distance of a nanosecond where it is to scale.
     pub unit: f64,
+    /// Whether anything was moved down to be read.
+    pub moved: bool,
 }
 
 /// A stretch of time that is left out.
@@ -41,8 +47,11 @@ impl Scale {
         let unit = sizes.exchange / typical(run).max(1) as f64;
         let times = times(run);
         let busy = busy(run);
-        let mut scale = Scale { stops: Vec::with_capacity(times.len()), breaks: Vec::new(), unit };
-        let mut y = 0.0;
+        let mut points = points(run).into_iter().peekable();
+        let mut taken: HashMap<(usize, bool), f64> = HashMap::new();
+        let stops = Vec::with_capacity(times.len());
+        let mut scale = Scale { stops, breaks: Vec::new(), unit, moved: false };
+        let mut y = 0.0_f64;
         for (index, &time) in times.iter().enumerate() {
             if let Some(&(before, _)) = scale.stops.last() {
                 let length = (time - before) as f64 * unit;
@@ -54,6 +63,13 @@ impl Scale {
                 }
                 y += height;
             }
+            let here: Vec<_> = from_fn(|| points.next_if(|(at, _)| *at <= time)).collect();
+            let here: Vec<_> = here.iter().flat_map(|(_, point)| sides(run, *point)).collect();
+            let least = here.iter().filter_map(|side| taken.get(side)).map(|y| y + sizes.apart);
+            let least = least.fold(y, f64::max);
+            scale.moved |= least > y + 0.5;
+            y = least;
+            taken.extend(here.into_iter().map(|side| (side, y)));
             scale.stops.push((time, y));
         }
         scale
@@ -201,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_scale_bar_is_round_and_fits() {
-        let scale = Scale { stops: Vec::new(), breaks: Vec::new(), unit: 1e-6 };
+        let scale = Scale { stops: Vec::new(), breaks: Vec::new(), unit: 1e-6, moved: false };
         assert_eq!(scale.bar(7.0), (5_000_000, 5.0));
         assert_eq!(scale.bar(19.9), (10_000_000, 10.0));
         assert_eq!(scale.bar(20.0), (20_000_000, 20.0));

@@ -10,8 +10,10 @@ use packets::paint::{Colour, Painter};
 
 use crate::grid::{Grid, Layer, in_ascii};
 use crate::model::{Ended, Fate, Kind, Mark, Packet, Run, Time};
+use crate::points::{Point, points, sides};
 use crate::scale::{Break, Scale, Sizes, clock, length};
 use crate::selection::beginning;
+use crate::svg::looks;
 
 /// How the page is to be.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +24,7 @@ pub struct Page {
     pub ascii: bool,
 }
 
-const SIZES: Sizes = Sizes { exchange: 4.0, busy: 10.0, idle: 6.0, broken: 2.0 };
+const SIZES: Sizes = Sizes { exchange: 4.0, busy: 10.0, idle: 6.0, broken: 2.0, apart: 0.0 };
 /// The figures at the left.
 const FIGURES: usize = 12;
 /// So many timeouts that run at the same time have a brace; further ones only an end.
@@ -62,14 +64,6 @@ fn columns(run: &Run, width: usize) -> Vec<usize> {
     let margin = if last > 0 && braces(last) { LANES + 2 } else { 8 };
     let right = width.saturating_sub(margin).max(left + 10 * last.max(1));
     (0..=last).map(|index| left + (right - left) * index / last.max(1)).collect()
-}
-
-/// Something that has to have a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Point {
-    Left(usize),
-    Came(usize),
-    Mark(usize),
 }
 
 /// The row of each point.
@@ -117,60 +111,6 @@ impl Rows {
 
     fn row(&self, point: Point) -> usize {
         self.of.get(&point).copied().unwrap_or(0)
-    }
-}
-
-/// All points, in the order of time.
-fn points(run: &Run) -> Vec<(Time, Point)> {
-    let packets = run.packets.iter().enumerate().flat_map(|(index, packet)| {
-        [(packet.left.at, Point::Left(index)), (packet.came.at, Point::Came(index))]
-    });
-    let marks = run.marks.iter().enumerate().map(|(index, mark)| match mark {
-        Mark::Timeout { to, .. } => (*to, Point::Mark(index)),
-        Mark::Band { from, .. } => (*from, Point::Mark(index)),
-        Mark::Note { at, .. } => (*at, Point::Mark(index)),
-    });
-    let mut points: Vec<(Time, Point)> = packets.chain(marks).collect();
-    // At one moment, what comes in comes before what leaves; but no packet before it left.
-    let instant = |index: usize| run.packets[index].left.at == run.packets[index].came.at;
-    points.sort_by_key(|&(time, point)| {
-        let order = match point {
-            Point::Came(index) => {
-                if instant(index) {
-                    3
-                } else {
-                    0
-                }
-            }
-            Point::Mark(_) => 1,
-            Point::Left(_) => 2,
-        };
-        (time, order, point)
-    });
-    points
-}
-
-/// The sides of lifelines that a point takes: whether it is the right side.
-fn sides(run: &Run, point: Point) -> Vec<(usize, bool)> {
-    let last = run.lifelines.len() - 1;
-    match point {
-        Point::Left(index) => {
-            let packet = &run.packets[index];
-            vec![(packet.from, packet.from <= packet.to)]
-        }
-        Point::Came(index) => {
-            let packet = &run.packets[index];
-            match packet.fate.ended() {
-                Ended::Arrived | Ended::ThereDead => vec![(packet.to, packet.from > packet.to)],
-                Ended::Midway | Ended::Here => Vec::new(),
-            }
-        }
-        Point::Mark(index) => match run.marks[index] {
-            Mark::Timeout { lifeline, .. } | Mark::Note { lifeline, .. } => {
-                vec![(lifeline, lifeline < last || last == 0)]
-            }
-            Mark::Band { near, far, .. } => vec![(near, near <= far), (far, near > far)],
-        },
     }
 }
 
@@ -466,7 +406,7 @@ fn legend(run: &Run, scale: &Scale, page: Page) -> Vec<String> {
         })
         .collect();
     if !scale.breaks.is_empty() {
-        words.push(in_page("   ⋮  a pause, shortened; its length stands beside it", page));
+        words.push(in_page("   ⋮  a pause, shortened", page));
     }
     let (time, rows) = scale.bar(4.5);
     let rows = rows.round().max(1.0) as usize;
@@ -490,22 +430,6 @@ fn legend(run: &Run, scale: &Scale, page: Page) -> Vec<String> {
 
 fn in_page(text: &str, page: Page) -> String {
     if page.ascii { text.chars().map(in_ascii).collect() } else { text.to_string() }
-}
-
-/// A packet of each look that occurs, and what it means.
-fn looks(run: &Run) -> Vec<(&Packet, &'static str)> {
-    let of = |fate: Fate, kinds: &[Kind]| {
-        run.packets.iter().find(|packet| packet.fate == fate && kinds.contains(&packet.kind))
-    };
-    let plain = [Kind::Request, Kind::Reply, Kind::Syn];
-    let mut looks: Vec<_> =
-        Fate::ALL.iter().filter_map(|fate| Some((of(*fate, &plain)?, fate.words()))).collect();
-    looks.extend(of(Fate::Arrived, &[Kind::Error]).map(|packet| (packet, "ICMP error")));
-    looks.extend(
-        of(Fate::Arrived, &[Kind::End])
-            .map(|packet| (packet, "end of the connection, in place of a reply")),
-    );
-    looks
 }
 
 /// Lines of at most `width` characters, broken at spaces.

@@ -21,7 +21,14 @@ use logic::units::show_duration;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProbeEvent<'a> {
     /// A request is being sent: `at_ns` is just before the call.
-    Sent { at_ns: At, seq: u64, bytes: usize },
+    Sent {
+        at_ns: At,
+        seq: u64,
+        bytes: usize,
+        /// From where, if that is another address for each.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        local: Option<SocketAddr>,
+    },
     /// The first reply, in time.
     Reply(Answered<'a>),
     /// The first reply, after the timeout.

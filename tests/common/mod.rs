@@ -186,7 +186,7 @@ impl Server {
 }
 
 /// The address in a server's first line, text or JSON.
-fn listening(line: &str) -> Option<SocketAddr> {
+pub fn listening(line: &str) -> Option<SocketAddr> {
     if let Ok(json) = serde_json::from_str::<Value>(line) {
         return json["listening"].as_str()?.parse().ok();
     }

@@ -50,12 +50,12 @@ pub fn exchange(
             return if more { Ok(Attempt::NextAddress(why)) } else { Err(why) };
         }
         let socket = not_itself(socket)?;
-        ledger.sending(message.len());
+        let local = socket.local_addr().ok();
+        ledger.sending(message.len(), local);
         let (fate, at_ns, bytes) = ask(&socket, server, &message, &mut buffer, args.timeout)?;
         if fate == Fate::Stopped {
             break;
         }
-        let local = socket.local_addr().ok();
         let ended = Ended { bytes, local, ..Ended::new(fate, at_ns, ledger.sent(), server) };
         if more && !ledger.any_sign_of_life() && matches!(ended.fate, Fate::IcmpError(_)) {
             messages.give_back(message);

@@ -66,11 +66,11 @@ impl Ledger {
         received + late + corrupt > 0
     }
 
-    /// A message of this length goes out.
-    pub fn sending(&mut self, bytes: usize) {
+    /// A message of this length goes out from `local`.
+    pub fn sending(&mut self, bytes: usize, local: Option<SocketAddr>) {
         self.counts.sent += 1;
         let (at_ns, seq) = (At::now(), self.counts.sent);
-        self.reporter.tell_json(&ProbeEvent::Sent { at_ns, seq, bytes });
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns, seq, bytes, local });
     }
 
     /// A message has met its fate; `answer` is what came back.

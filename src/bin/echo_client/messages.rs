@@ -42,7 +42,7 @@ pub fn exchange(
     ledger.start(args, local);
 
     while let Some(message) = messages.take()? {
-        ledger.sending(message.len());
+        ledger.sending(message.len(), local);
         let sent = Instant::now();
         let deadline = sent + timeout;
         let mut answer = Vec::new();

@@ -81,6 +81,8 @@ pub struct Datagram<'a> {
     #[serde(serialize_with = "as_text")]
     pub text: &'a [u8],
     pub fate: Fate,
+    /// Just before the answer was sent.
+    pub sent_ns: Option<At>,
 }
 
 fn as_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

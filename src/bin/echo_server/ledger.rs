@@ -27,7 +27,9 @@ impl Ledger {
         self.reporter.tell_always(start);
     }
 
-    pub fn datagram(&self, client: SocketAddr, message: &[u8], fate: Fate) {
+    /// A datagram that came in at `at_ns`, and was answered at `sending` if it was.
+    pub fn datagram(&self, client: SocketAddr, at_ns: At, sending: At, message: &[u8], fate: Fate) {
+        let sent_ns = (fate == Fate::Echoed).then_some(sending);
         let bytes = message.len();
         let mut totals = self.lock();
         totals.received += 1;
@@ -39,7 +41,7 @@ impl Ledger {
             Fate::Ignored => totals.ignored += 1,
             Fate::Failed => totals.failed += 1,
         }
-        self.reporter.tell(&Datagram { at_ns: At::now(), client, bytes, text: message, fate });
+        self.reporter.tell(&Datagram { at_ns, client, bytes, text: message, fate, sent_ns });
     }
 
     pub fn connected(&self, client: SocketAddr) {

@@ -29,6 +29,8 @@ use clap::Parser;
 use logic::pace::LOOK_UP;
 use logic::units;
 use socklab::cli::{self, Exit};
+use socklab::clock::At;
+use socklab::ears::last_arrival;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::event::Reporter;
 use socklab::output;
@@ -90,6 +92,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         stop_word: args.stop_word.clone(),
         places: Places::new(args.max_clients as usize),
         idle_timeout: args.idle_timeout,
+        json: args.json,
         ledger: Ledger::new(address, Reporter::new(args.json, args.quiet)),
     });
     let at_the_end = Arc::clone(&server);
@@ -116,6 +119,8 @@ struct Server {
     stop_word: Option<StopWord>,
     places: Arc<Places>,
     idle_timeout: Duration,
+    /// Whether the moments at which datagrams arrive are told.
+    json: bool,
     ledger: Ledger,
 }
 
@@ -176,7 +181,8 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) -> ! {
                 continue;
             }
         };
-        let message = &buffer[..length];
+        let (at_ns, message) = (last_arrival(socket, server.json), &buffer[..length]);
+        let sending = At::now();
         // Another echo server would send the answer back, and so would we.
         let fate = if client.port() == 7 || client.port() == server.address.port() {
             Fate::Ignored
@@ -186,7 +192,7 @@ fn serve_datagrams(socket: &UdpSocket, server: &Server) -> ! {
                 Err(_) => Fate::Failed,
             }
         };
-        server.ledger.datagram(client, message, fate);
+        server.ledger.datagram(client, at_ns, sending, message, fate);
         let stop = server.stop_word.as_ref().is_some_and(|word| word.is(message));
         if stop && fate == Fate::Echoed {
             server.stop(client);

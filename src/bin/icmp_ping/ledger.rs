@@ -48,7 +48,7 @@ impl Ledger<'_> {
     pub fn sent(&mut self, request: &[u8], sent: Instant) {
         let (seq, bytes) = (self.replies.probes.next_seq(), request.len());
         self.replies.probes.sent(sent, NO_STAMP);
-        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes });
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes, local: None });
         self.extras.sent(seq, request);
     }
 

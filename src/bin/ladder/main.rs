@@ -12,6 +12,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use ladder::ledger;
 use ladder::run::run as put_together;
 use ladder::selection::{self, Selection};
 use ladder::text::{self, Page};
+use ladder::{html, svg};
 use logic::units;
 use socklab::cli::{self, Exit};
 use socklab::output::{self, Painter};
@@ -48,6 +50,12 @@ struct Args {
     /// The clocks of all files but the first are ahead of its clock by TIME, or behind with a minus
     #[arg(long, value_name = "TIME", value_parser = offset, allow_hyphen_values = true)]
     offset: Option<i64>,
+    /// Write the drawing to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a page that shows the events of an arrow when it is pointed at or tapped
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Draw this many characters wide [default: as wide as the terminal, 100 at most; else 80]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..=1000))]
     width: Option<u16>,
@@ -78,6 +86,11 @@ fn run(args: &Args) -> Result<Exit, String> {
     if run.packets.is_empty() && run.marks.is_empty() {
         return Err("there is nothing between --from and --to".to_string());
     }
+    write(args.svg.as_deref(), || svg::draw(&run))?;
+    write(args.html.as_deref(), || html::draw(&run))?;
+    if args.svg.is_some() || args.html.is_some() {
+        return Ok(Exit::Ok);
+    }
     let page = Page { width: width(args.width), painter: Painter::for_stdout(), ascii: !utf8() };
     output::line(&text::draw(&run, page).join("\n"));
     Ok(Exit::Ok)
@@ -91,6 +104,14 @@ fn read(file: &str) -> Result<Vec<u8>, String> {
     };
     read.map_err(|why| format!("cannot read {file}: {}", socklab::endpoint::cause(&why)))?;
     Ok(bytes)
+}
+
+/// Writes a drawing to its file, if there is one.
+fn write(file: Option<&Path>, drawing: impl Fn() -> String) -> Result<(), String> {
+    let Some(file) = file else { return Ok(()) };
+    fs::write(file, drawing()).map_err(|why| {
+        format!("cannot write {}: {}", file.display(), socklab::endpoint::cause(&why))
+    })
 }
 
 /// A duration, with a minus in front of it if need be.

@@ -29,13 +29,13 @@ use packets::tcp_ping::{self, Received};
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::endpoint::{Endpoint, cause};
-use socklab::event::{ErrorSeen, ProbeEvent, Reporter};
+use socklab::event::{ErrorSeen, Ms, ProbeEvent, Reporter};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
 use socklab::servers::{Attempt, ask_each};
 use sys::NotConnected;
 
-use event::{Ended, Error, Hint, Start};
+use event::{Ended, Error, Hint, Opening, Start};
 use fate::{Fate, Ping};
 use ledger::Ledger;
 
@@ -130,13 +130,19 @@ impl Pinger<'_> {
         let mut stream = match self.kept.take() {
             Some(stream) => stream,
             // Sends a SYN, and waits for the SYN-ACK: the handshake is one round trip.
-            None => match sys::connect_tcp(self.server, timeout, cli::stopping) {
-                Ok(stream) => {
-                    ping.connect = Some(began.elapsed());
-                    stream
+            None => {
+                let connected = sys::connect_tcp(self.server, timeout, cli::stopping);
+                let took = began.elapsed();
+                // Told afterwards, so that the telling takes no part of that time.
+                self.reporter.tell_json(&Opening::Connecting { at_ns: began.into(), seq });
+                match connected {
+                    Ok(stream) => {
+                        ping.connect = Some(took);
+                        stream
+                    }
+                    Err(failed) => return ping.ended(Fate::of_connect(&failed)),
                 }
-                Err(failed) => return ping.ended(Fate::of_connect(&failed)),
-            },
+            }
         };
         if let Err(failed) = self.prepare(&stream) {
             return ping.ended(Fate::of_connect(&failed));
@@ -144,6 +150,11 @@ impl Pinger<'_> {
         ping.local = stream.local_addr().ok();
         // A kept connection has a past.
         let new = ping.connect.is_some();
+        if let Some(took) = ping.connect {
+            let (at_ns, local) = ((began + took).into(), ping.local);
+            let connect_ms = Ms(took);
+            self.reporter.tell_json(&Opening::Connected { at_ns, seq, local, connect_ms });
+        }
         let resent_before = if new { Some(0) } else { sys::retransmits(&stream) };
 
         let request = request(seq);
@@ -151,7 +162,8 @@ impl Pinger<'_> {
         let mut hint = None;
         let mut is_hint = |why: &io::Error| self.is_hint(seq, why, &mut hint);
         let sent = Instant::now();
-        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes: ping.bytes });
+        let (at_ns, bytes, local) = (sent.into(), ping.bytes, ping.local);
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns, seq, bytes, local });
         let outcome = write_request(&mut stream, &request, deadline, &mut is_hint).and_then(|()| {
             read_reply(&stream, &request, &mut ping.received, deadline, &mut is_hint)
         });

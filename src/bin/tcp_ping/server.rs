@@ -26,6 +26,7 @@ use logic::units;
 use logic::units::Rate;
 use packets::tcp_ping::{self, LOST};
 use socklab::cli::{self, Exit};
+use socklab::clock::At;
 use socklab::endpoint::{Endpoint, Family, cannot_listen, cause};
 use socklab::event::Reporter;
 use socklab::output;
@@ -114,7 +115,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
                 continue;
             }
         };
-        let number = server.ledger.accepted();
+        let number = server.ledger.accepted(client);
         let connection = Connection { stream, client, number };
 
         let Some(place) = places.take() else {
@@ -194,12 +195,16 @@ impl Server {
                 Err(why) if is_timeout(&why) => return Ok(Reason::Idle(self.idle_timeout)),
                 Err(why) => return Err(why),
             };
-            let request = &buffer[..length];
+            let (request, read_ns) = (&buffer[..length], At::now());
 
             let fate = self.plan.next_fate(&mut fates);
             self.ledger.received();
-            let message =
-                Message { client: *client, connection: *number, message: fates.requests() };
+            let message = Message {
+                client: *client,
+                connection: *number,
+                message: fates.requests(),
+                read_ns,
+            };
             let reply = match fate {
                 Fate::Replied(treatment) => {
                     thread::sleep(treatment.delay);

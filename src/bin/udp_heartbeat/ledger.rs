@@ -27,7 +27,7 @@ impl Ledger<'_> {
     pub fn sent(&mut self, bytes: usize, sent: Instant, stamp: Timestamp) {
         let (at_ns, seq) = (At::from(sent), self.probes.next_seq());
         self.probes.sent(sent, stamp);
-        self.reporter.tell_json(&ProbeEvent::Sent { at_ns, seq, bytes });
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns, seq, bytes, local: None });
     }
 
     /// The operating system would not send the beat.

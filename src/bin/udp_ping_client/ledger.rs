@@ -28,7 +28,7 @@ impl Ledger<'_> {
     pub fn sent(&mut self, request: &[u8], sent: Instant, stamp: Timestamp) {
         let (seq, bytes) = (self.probes.next_seq(), request.len());
         self.probes.sent(sent, stamp);
-        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes });
+        self.reporter.tell_json(&ProbeEvent::Sent { at_ns: sent.into(), seq, bytes, local: None });
         self.extras.sent(seq, request);
     }
 

@@ -64,6 +64,27 @@ impl fmt::Display for Start {
 
 impl Event for Start {}
 
+/// How a ping gets its connection. A person sees that from the line of its end.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Opening {
+    /// A SYN is being sent: `at_ns` is just before the call.
+    Connecting { at_ns: At, seq: u64 },
+    /// The SYN-ACK is here.
+    Connected { at_ns: At, seq: u64, local: Option<SocketAddr>, connect_ms: Ms },
+}
+
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Opening::Connecting { seq, .. } => write!(f, "seq={seq}: connecting"),
+            Opening::Connected { seq, .. } => write!(f, "seq={seq}: connected"),
+        }
+    }
+}
+
+impl Event for Opening {}
+
 /// The end of a ping, under the name of its fate.
 #[derive(Serialize)]
 pub struct Ended<'a> {

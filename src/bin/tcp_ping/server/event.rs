@@ -61,6 +61,8 @@ pub struct Message {
     pub client: SocketAddr,
     pub connection: u64,
     pub message: u64,
+    /// When it was read.
+    pub read_ns: At,
 }
 
 /// Client and number as they stand at the head of a line.
@@ -136,6 +138,23 @@ impl Event for Request<'_> {
         }
     }
 }
+
+/// A connection was accepted. A person sees that from its first message.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "connected")]
+pub struct Connected {
+    pub at_ns: At,
+    pub client: SocketAddr,
+    pub connection: u64,
+}
+
+impl fmt::Display for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}  #{} connected", self.client, self.connection)
+    }
+}
+
+impl Event for Connected {}
 
 /// The answer that was told could not be sent after all.
 #[derive(Serialize)]

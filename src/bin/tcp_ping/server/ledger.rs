@@ -17,7 +17,7 @@ use socklab::event::{Event, Reporter};
 use socklab::output::plural;
 use socklab::tally::{Tally, verdict};
 
-use super::event::{Ended, Failed, Message, Reason, Request, Start};
+use super::event::{Connected, Ended, Failed, Message, Reason, Request, Start};
 
 pub struct Ledger {
     totals: Mutex<Totals>,
@@ -61,10 +61,12 @@ impl Ledger {
     }
 
     /// Enters a connection, and returns its number.
-    pub fn accepted(&self) -> u64 {
+    pub fn accepted(&self, client: SocketAddr) -> u64 {
         let mut totals = self.totals();
         totals.accepted += 1;
-        totals.accepted
+        let (at_ns, connection) = (At::now(), totals.accepted);
+        self.reporter.tell_json(&Connected { at_ns, client, connection });
+        connection
     }
 
     /// A connection that was accepted has a place, and is served.
