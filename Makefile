@@ -1,9 +1,10 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo book test check bench soak bless fuzz mutants lab-%
+.PHONY: help demo book shell test check bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
+	@echo 'make shell    a shell with all programs built and found by their names, in a network of its own'
 	@echo 'make book     sheets, answers, glossary and reference as HTML, in target/book; STUDENT=1 leaves the answers out'
 	@echo 'make test     everything: format, lints, tests, and every sheet executed'
 	@echo 'make check    the quick part of it: format and lints'
@@ -16,6 +17,9 @@ help:
 
 demo:
 	@cargo run --bin demo
+
+shell:
+	@labs/shell
 
 # The folder is made anew, so that nothing of an older book stays in it.
 book:

@@ -187,7 +187,7 @@ fn prose(text: &str) -> (String, Vec<(Range<usize>, String)>) {
 /// # Errors
 /// One line: what cannot be read.
 pub fn read(root: &Path) -> Result<(Glossary, Vec<Page>), String> {
-    let pages = pages::read(root, Edition::Student)?;
+    let pages = pages::read(root, Edition::default())?;
     let glossary = pages.iter().find(|page| page.path == PATH);
     let glossary = glossary.ok_or_else(|| format!("there is no {PATH}"))?;
     let glossary = Glossary::parse(&glossary.text)?;

@@ -49,7 +49,7 @@ pub fn front(pages: &[Page], edition: Edition) -> String {
             body += &format!("<h2>{heading}</h2>\n<ul class=\"row\">{links}</ul>\n");
         }
     }
-    if edition == Edition::Student {
+    if edition.student {
         body += "<p class=\"note\">This edition leaves the answers to your instructor.</p>\n";
     }
     frame("socklab", &list(pages, ""), &body, "").replacen("<body>", "<body class=\"front\">", 1)

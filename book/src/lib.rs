@@ -4,6 +4,7 @@
 //! `make book` writes it to `target/book`. The modules, in the order of the work:
 //!
 //! - [`pages`]: which Markdown files become pages, and for whom
+//! - [`ready`]: what a page says to somebody who has the programs built
 //! - [`render`]: from Markdown to HTML, a page at a time; [`console`] does the terminals
 //! - [`links`]: where a link of a Markdown file leads in the book
 //! - [`layout`]: what stands around a page, and the front page
@@ -18,6 +19,7 @@ pub mod glossary;
 pub mod layout;
 pub mod links;
 pub mod pages;
+pub mod ready;
 pub mod render;
 pub mod search;
 pub mod source;

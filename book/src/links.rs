@@ -47,7 +47,7 @@ impl<'a> Links<'a> {
             return Err(format!("{from}: {address} leads to no file"));
         }
         let hidden = ["labs/answers", "labs/instructor"].iter().any(|left| path.starts_with(left));
-        if hidden && self.edition == Edition::Student {
+        if hidden && self.edition.student {
             return Ok(Target::LeftOut);
         }
         // A folder has no page; the archive has it, and so has the project.

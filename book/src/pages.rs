@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use crate::ready::ready;
+
 /// For whom the book is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edition {
-    Whole,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Edition {
     /// Without answers and without what is for instructors.
-    Student,
+    pub student: bool,
+    /// For an archive that has the programs built.
+    pub ready: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Page {
 pub fn read(root: &Path, edition: Edition) -> Result<Vec<Page>, String> {
     let numbered = |name: &str| name.starts_with(|first: char| first.is_ascii_digit());
     let mut pages = Vec::new();
-    let mut add = |kind, path| page(root, kind, path).map(|page| pages.push(page));
+    let mut add = |kind, path| page(root, kind, path, edition).map(|page| pages.push(page));
     for name in markdown(root, "labs")?.iter().filter(|name| numbered(name)) {
         add(Kind::Sheet, format!("labs/{name}"))?;
     }
@@ -83,7 +86,7 @@ pub fn read(root: &Path, edition: Edition) -> Result<Vec<Page>, String> {
         add(Kind::Reference, format!("labs/{name}"))?;
     }
     add(Kind::Reference, "EVENTS.md".to_owned())?;
-    if edition == Edition::Whole {
+    if !edition.student {
         for (kind, folder) in
             [(Kind::Answers, "labs/answers"), (Kind::Instructor, "labs/instructor")]
         {
@@ -95,8 +98,9 @@ pub fn read(root: &Path, edition: Edition) -> Result<Vec<Page>, String> {
     Ok(pages)
 }
 
-fn page(root: &Path, kind: Kind, path: String) -> Result<Page, String> {
+fn page(root: &Path, kind: Kind, path: String, edition: Edition) -> Result<Page, String> {
     let text = fs::read_to_string(root.join(&path)).map_err(|why| format!("{path}: {why}"))?;
+    let text = if edition.ready { ready(&text) } else { text };
     let title = text.lines().find_map(|line| line.strip_prefix("# "));
     let title = title.ok_or_else(|| format!("{path}: it has no heading of level 1"))?;
     let title = title.replace(['`', '*'], "").trim().to_owned();
