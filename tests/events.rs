@@ -260,6 +260,21 @@ fn scripts(section: &str) -> Vec<String> {
             let goodbye = format!("{two}; sleep 0.3; echo_client --message Goodbye");
             vec![pair("echo_server --max-clients 1 --stop-word Goodbye", &goodbye, true)]
         }
+        "lossy_link --tcp" => vec![
+            pair(
+                "lossy_link --tcp --to 12001",
+                &format!(
+                    "tcp_ping client 13000 -n 1 -W 300ms; {}",
+                    serving(12001, "s.sendall(b'x'); s.close()", "tcp_ping client 13000 -n 1")
+                ),
+                true,
+            ),
+            pair(
+                "lossy_link --tcp --to 12001 --reset-after 3",
+                &serving(12001, "s.sendall(b'x')", "tcp_ping client 13000 -n 1"),
+                true,
+            ),
+        ],
         "lossy_link" => vec![
             // Nobody listens behind the link; and then no socket can be had.
             pair("lossy_link --to 12000", &format!("{ping} 13000 -n 2 -W 200ms"), true),

@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::net::UdpSocket;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use common::{Server, classic, named, run, seqs};
@@ -107,4 +108,216 @@ fn ctrl_c_ends_it_with_the_totals_and_tells_of_what_is_still_under_way() {
     let waiting = named(&events, "datagram");
     assert!(waiting.iter().all(|datagram| datagram["fate"] == "waiting"), "{waiting:?}");
     assert_eq!(waiting.len(), 3);
+}
+
+#[test]
+fn of_ten_thousand_datagrams_each_way_the_ledgers_of_link_server_and_client_agree() {
+    let server = Server::start("udp_ping_server", &["--loss", "0", "--json"]);
+    let damage = ["--loss", "10%", "--duplicate", "5%", "--down-loss", "5%", "--seed", "7"];
+    let link = link(&server.at(), &[&damage[..], &["--json"]].concat());
+    let pings = ["-n", "10000", "-i", "1ms", "-W", "2s", "--json"];
+    let client = run("udp_ping_client", &[&[&link.at()[..]], &pings[..]].concat());
+    let (of_client, of_link) = (client.events(), link.running.interrupt().events());
+    let of_server = server.running.interrupt().events();
+    let summary = |events: &[Value]| named(events, "summary")[0].clone();
+    let (client, link, server) = (summary(&of_client), summary(&of_link), summary(&of_server));
+    let count = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(count(&client["sent"]), 10_000);
+    assert_eq!(link["up"]["received"], client["sent"]);
+    let arrived = count(&link["up"]["passed"]) + count(&link["up"]["doubled"]);
+    assert_eq!(server["received"], arrived);
+    assert_eq!(link["down"]["received"], server["replied"]);
+    let back = ["received", "late", "duplicates"].map(|name| count(&client[name]));
+    assert_eq!(count(&link["down"]["passed"]), back.iter().sum::<u64>());
+    // Each single datagram has one event, and its number is its place in the order.
+    for way in ["up", "down"] {
+        let numbers: Vec<u64> = named(&of_link, "datagram")
+            .iter()
+            .filter(|datagram| datagram["way"] == way)
+            .map(|datagram| count(&datagram["number"]))
+            .collect();
+        assert!(numbers.iter().copied().eq(1..=count(&link[way]["received"])), "{way}");
+    }
+    // The plan of the servers: the same numbers, of the same seed.
+    let plan = Server::start("udp_ping_server", &["--loss", "10%", "--seed", "7", "--json"]);
+    run("udp_ping_client", &[&plan.at(), "-n", "500", "-i", "1ms", "-q"]);
+    let events = plan.running.interrupt().events();
+    let requests = named(&events, "request");
+    let by_server = requests.iter().filter(|request| request["fate"] == "dropped");
+    let by_server: Vec<u64> = by_server.map(|request| count(&request["request"])).collect();
+    let by_link = dropped(&of_link, "up").into_iter().take_while(|number| *number <= 500);
+    assert_eq!(by_link.collect::<Vec<_>>(), by_server);
+}
+
+/// 1,000 bytes with their headers take 25 ms at 320 kbit/s; and every 10 ms comes a ping.
+#[test]
+fn a_queue_fills_then_delays_and_then_drops() {
+    let server = Server::start("udp_ping_server", &["--loss", "0"]);
+    let link = link(&server.at(), &["--rate", "320kbit", "--queue", "10", "--json"]);
+    let pings = ["-n", "100", "-i", "10ms", "-s", "972", "-W", "2s", "--histogram"];
+    let client = run("udp_ping_client", &[&[&link.at()[..]], &pings[..], &["--json"]].concat());
+    let of_link = link.running.interrupt().events();
+    let rtts: Vec<f64> = named(&client.events(), "reply")
+        .iter()
+        .map(|reply| reply["rtt_ms"].as_f64().unwrap())
+        .collect();
+    // The first finds the wire free; those that come last before the queue is
+    // full wait for ten others.
+    assert!(rtts[0] >= 25.0, "{rtts:?}");
+    let longest = rtts.iter().copied().fold(0.0, f64::max);
+    assert!(longest > 240.0, "{longest}");
+    let full: Vec<u64> = named(&of_link, "datagram")
+        .iter()
+        .filter(|datagram| datagram["fate"] == "queue_full")
+        .map(|datagram| datagram["number"].as_u64().unwrap())
+        .collect();
+    assert!(full.len() > 20 && full[0] > 10, "{full:?}");
+    assert_eq!(rtts.len() + full.len(), 100);
+}
+
+/// A link over TCP to an echo server, with these flags.
+fn stream_link(flags: &[&str]) -> (Server, Server) {
+    let server = Server::start("echo_server", &["-q"]);
+    let link = link(&server.at(), &[&["--tcp", "--json"], flags].concat());
+    (server, link)
+}
+
+/// What the echo client says, and the link's events.
+fn echoed(flags: &[&str], message: &str) -> (String, Vec<Value>) {
+    let (_server, link) = stream_link(flags);
+    let client = run("echo_client", &[&link.at(), "--tcp", "-W", "2s", "--message", message]);
+    (client.stdout.join("\n"), link.running.interrupt().events())
+}
+
+/// The lengths of the pieces that were passed on, on a way.
+fn pieces(events: &[Value], way: &str) -> Vec<u64> {
+    let pieces = named(events, "piece");
+    let pieces = pieces.iter().filter(|piece| piece["way"] == way);
+    pieces.map(|piece| piece["bytes"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_stream_is_split_and_all_of_it_arrives() {
+    let (said, events) = echoed(&["--split", "4"], "hello world");
+    assert!(said.contains("seq=1 equal"), "{said}");
+    assert_eq!(pieces(&events, "up"), [4, 4, 3]);
+    assert_eq!(pieces(&events, "down").iter().sum::<u64>(), 11);
+    assert_eq!(named(&events, "fin").len(), 2);
+    assert!(named(&events, "reset").is_empty());
+}
+
+#[test]
+fn what_comes_in_pieces_is_merged() {
+    let (_server, link) = stream_link(&["--merge", "500ms"]);
+    let mut client = TcpStream::connect(link.address).unwrap();
+    client.set_nodelay(true).unwrap();
+    for piece in [b"one", b"two"] {
+        client.write_all(piece).unwrap();
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut echo = String::new();
+    client.read_to_string(&mut echo).unwrap();
+    assert_eq!(echo, "onetwo");
+    assert_eq!(pieces(&link.running.interrupt().events(), "up"), [6]);
+}
+
+#[test]
+fn a_stall_lets_a_ping_of_tcp_ping_run_into_its_timeout() {
+    let server =
+        Server::start_command("tcp_ping", &["server", "--bind", "127.0.0.1:0", "--loss", "0"]);
+    let link = link(&server.at(), &["--tcp", "--down-stall", "1h"]);
+    let client = run("tcp_ping", &["client", &link.at(), "-n", "1", "-W", "500ms", "--json"]);
+    let events = client.events();
+    let timeout = named(&events, "timeout")[0];
+    assert_eq!(timeout["bytes"], 1, "{timeout}");
+    assert_eq!(client.code(), 1);
+}
+
+#[test]
+fn a_stream_is_reset_after_so_many_bytes() {
+    let (said, events) = echoed(&["--down-reset-after", "5"], "hello world");
+    assert!(said.contains("broken off after 5 bytes: connection reset by peer"), "{said}");
+    let reset = named(&events, "reset")[0];
+    assert_eq!((&reset["way"], &reset["bytes"]), (&"down".into(), &5.into()));
+}
+
+#[test]
+fn a_reset_by_the_client_reaches_the_server() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for flags in [&["--tcp"][..], &["--tcp", "--delay", "50ms"], &["--tcp", "--merge", "1h"]] {
+        let link = link(&address, flags);
+        let mut client = TcpStream::connect(link.address).unwrap();
+        client.write_all(b"x").unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        if !flags.contains(&"--merge") {
+            server.read_exact(&mut [0]).unwrap();
+        }
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        let why = server.read(&mut [0]).unwrap_err();
+        assert_eq!(why.kind(), std::io::ErrorKind::ConnectionReset, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_half_closed_stream_goes_on_the_other_way_and_every_byte_arrives() {
+    let flags = ["--delay", "20ms", "--down-delay", "10ms", "--down-jitter", "5ms"];
+    for flags in [&[][..], &flags[..]] {
+        let (_server, link) = stream_link(&[flags, &["-q"]].concat());
+        let mut client = TcpStream::connect(link.address).unwrap();
+        let sent: Vec<u8> = (0..3_000_000u32)
+            .map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        let mut writer = client.try_clone().unwrap();
+        let all = sent.clone();
+        let writing = std::thread::spawn(move || {
+            writer.write_all(&all).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut echo = Vec::new();
+        client.read_to_end(&mut echo).unwrap();
+        writing.join().unwrap();
+        assert!(echo == sent, "{} of {} bytes, {flags:?}", echo.len(), sent.len());
+    }
+}
+
+#[test]
+fn a_reader_that_is_slow_holds_the_sender_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let link = link(&address, &["--tcp", "--delay", "1ms", "-q"]);
+    let mut client = TcpStream::connect(link.address).unwrap();
+    let _server = listener.accept().unwrap();
+    client.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    let (piece, mut taken) = (vec![0; 1 << 20], 0u64);
+    let why = loop {
+        match client.write(&piece) {
+            Ok(length) => taken += length as u64,
+            Err(why) => break why,
+        }
+        assert!(taken < 1 << 30, "a gigabyte was taken for a reader that reads nothing");
+    };
+    assert_eq!(why.kind(), std::io::ErrorKind::WouldBlock);
+    // The buffers of two connections, and what waits for its time.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", link.running.id())).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak < 32_000, "{peak} kB");
+}
+
+#[test]
+fn flags_that_do_not_fit_the_transport_are_refused_with_the_reason() {
+    for (flags, word) in [
+        (&["--tcp", "--loss", "1%"][..], "--loss is for datagrams"),
+        (&["--tcp", "--down-corrupt", "1%"], "--corrupt is for datagrams"),
+        (&["--split", "4"], "--split is for streams: add --tcp"),
+        (&["--down-delay", "soon"], "'--down-delay <TIME>'"),
+        (&["--down-drop", "0"], "--down-drop counts requests from 1"),
+        (&["--udp", "--tcp"], "cannot be used with"),
+    ] {
+        let ended = run("lossy_link", &[&["--to", "9"], flags].concat());
+        assert_eq!(ended.code(), 2);
+        assert!(ended.stderr.len() == 1 && ended.stderr[0].contains(word), "{ended:?}");
+    }
 }

@@ -1,9 +1,12 @@
 //! The flags: one list of what can befall a way, taken twice, for the way up and the way down.
 
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, Error, FromArgMatches};
 use logic::impair::Impairment;
-use logic::units::Rate;
+use logic::units::{Rate, positive_duration, show_duration};
 use socklab::endpoint::{Endpoint, FamilyArgs};
 use socklab::impair_args::ImpairArgs;
 use socklab::ports;
@@ -33,8 +36,11 @@ pub struct Args {
     #[command(flatten)]
     pub family: FamilyArgs,
     /// Pass datagrams on; this is the default
+    #[arg(long, conflicts_with = "tcp")]
+    udp: bool,
+    /// Pass the streams of TCP connections on
     #[arg(long)]
-    pub udp: bool,
+    pub tcp: bool,
     /// Show no datagrams, only the totals at the end
     #[arg(short, long)]
     pub quiet: bool,
@@ -56,6 +62,60 @@ pub struct Way {
     /// Drop datagrams while N wait in that queue
     #[arg(long, value_name = "N", default_value = "50", requires = "rate", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub queue: u32,
+    /// Over TCP: write the stream in pieces of N bytes, 10 ms apart
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub split: Option<NonZeroUsize>,
+    /// Over TCP: gather what comes within TIME, and write it in one piece
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, allow_hyphen_values = true)]
+    pub merge: Option<Duration>,
+    /// Over TCP: let the first byte of a connection pass, then stand still for TIME
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, allow_hyphen_values = true)]
+    pub stall: Option<Duration>,
+    /// Over TCP: reset both connections after BYTES have passed
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    pub reset_after: Option<NonZeroU64>,
+}
+
+impl Way {
+    /// The first flag given that datagrams have no use for.
+    fn for_streams(&self) -> Option<&'static str> {
+        let given = [
+            ("--split", self.split.is_some()),
+            ("--merge", self.merge.is_some()),
+            ("--stall", self.stall.is_some()),
+            ("--reset-after", self.reset_after.is_some()),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// The first flag given that a stream has no use for.
+    fn for_datagrams(&self) -> Option<&'static str> {
+        let ImpairArgs { loss, drop, burst, duplicate, reorder, corrupt, .. } = &self.impair;
+        let given = [
+            ("--loss", loss.is_some()),
+            ("--drop", !drop.is_empty()),
+            ("--burst", burst.is_some()),
+            ("--duplicate", *duplicate > Rate::ZERO),
+            ("--reorder", *reorder > Rate::ZERO),
+            ("--corrupt", *corrupt > Rate::ZERO),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// What this way does, in words; `plan` is its own.
+    pub fn describe(&self, plan: &Impairment, tcp: bool) -> String {
+        let queue = |words| if tcp { words } else { format!("{words}, queue of {}", self.queue) };
+        let words = [
+            self.rate.map(|rate| queue(format!("rate {}kbit", rate / 1e3))),
+            self.split.map(|bytes| format!("split into {bytes}")),
+            self.merge.map(|time| format!("merge {}", show_duration(time))),
+            self.stall.map(|time| format!("stall {}", show_duration(time))),
+            self.reset_after.map(|bytes| format!("reset after {bytes} bytes")),
+        ];
+        let damage = plan.describe();
+        let damage = if tcp { damage.trim_start_matches("loss 0%, ") } else { &damage };
+        words.into_iter().flatten().chain([damage.to_string()]).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Both ways.
@@ -70,11 +130,30 @@ impl Ways {
     ///
     /// # Errors
     /// One line for a person: flags that contradict each other.
-    pub fn plans(&self) -> Result<(Impairment, Impairment), String> {
+    pub fn plans(&self, tcp: bool) -> Result<(Impairment, Impairment), String> {
+        for way in [&self.up, &self.down] {
+            match (tcp, way.for_datagrams(), way.for_streams()) {
+                (true, Some(flag), _) => {
+                    return Err(format!(
+                        "{flag} is for datagrams: this link sits above TCP, where the kernel has \
+                     repaired what was lost or spoilt; see --delay, --rate, --split and --stall"
+                    ));
+                }
+                (false, _, Some(flag)) => return Err(format!("{flag} is for streams: add --tcp")),
+                _ => {}
+            }
+        }
         let up = self.up.impair.plan(Rate::ZERO)?;
         let down = ImpairArgs { seed: Some(up.seed), ..self.down.impair.clone() };
         let down = down.plan(Rate::ZERO).map_err(|why| as_down(&why))?;
         Ok((up, down))
+    }
+}
+
+impl Ways {
+    /// What both do, in words.
+    pub fn describe(&self, [up, down]: [&Impairment; 2], tcp: bool) -> [String; 2] {
+        [self.up.describe(up, tcp), self.down.describe(down, tcp)]
     }
 }
 

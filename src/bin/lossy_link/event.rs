@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use logic::impair::Impairment;
 use logic::units::percent;
 use packets::ping;
 use serde::Serialize;
@@ -36,8 +35,8 @@ impl Start {
         listening: SocketAddr,
         server: SocketAddr,
         transport: &'static str,
-        up: &Impairment,
-        down: &Impairment,
+        [up, down]: [String; 2],
+        seed: u64,
     ) -> Start {
         Start {
             at_ns: At::now(),
@@ -47,9 +46,9 @@ impl Start {
             local: listening,
             server,
             transport,
-            up: up.describe(),
-            down: down.describe(),
-            seed: up.seed,
+            up,
+            down,
+            seed,
         }
     }
 }
@@ -61,7 +60,11 @@ impl fmt::Display for Start {
             f,
             "{NAME}: listening on {listening}, {transport} to {server}; up: {up}; down: {down}; \
              no ICMP error passes"
-        )
+        )?;
+        match *transport {
+            "TCP" => f.write_str(", and above TCP no segment is lost"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -77,6 +80,15 @@ pub enum Way {
 }
 
 impl Way {
+    /// Whose random draws a client or connection of this number has on this
+    /// way. They are counted upwards; those of the way down are far from all others.
+    pub fn draws(self, number: u64) -> u64 {
+        match self {
+            Way::Up => number,
+            Way::Down => number | 1 << 63,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Way::Up => "up",

@@ -18,6 +18,9 @@
 
 mod args;
 mod event;
+mod stream;
+mod tcp;
+mod tcp_event;
 mod udp;
 
 use std::net::SocketAddr;
@@ -39,9 +42,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Exit, String> {
     let address = args.listen.resolve(ports::LOSSY_LINK, Family::Any)?;
     let server = server(args, address)?;
-    cli::stop_on_ctrl_c()?;
     output::for_ever(NAME, Some("what comes is passed on"));
-    udp::run(args, address, server)?;
+    match args.tcp {
+        true => tcp::run(args, address, server)?,
+        false => udp::run(args, address, server)?,
+    }
     Ok(Exit::Ok)
 }
 

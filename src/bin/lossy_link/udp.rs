@@ -10,7 +10,7 @@ use logic::bottleneck::Bottleneck;
 use logic::clients::{Clients, MOST};
 use logic::impair::{Fate as Drawn, Fates, Impairment, Treatment};
 use logic::pace::LOOK_UP;
-use socklab::cli::stopping;
+use socklab::cli::{stop_on_ctrl_c, stopping};
 use socklab::clock::At;
 use socklab::delay::{self, DelayLine, Departure};
 use socklab::ears::{Ears, Heard, last_arrival};
@@ -154,7 +154,7 @@ impl Books {
 
 impl Link {
     fn open(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<Link, String> {
-        let (up, down) = args.ways.plans()?;
+        let (up, down) = args.ways.plans(args.tcp)?;
         sys::allow_many_files(); // Each client is one.
         let near = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
         near.set_read_timeout(Some(LOOK_UP))
@@ -163,8 +163,10 @@ impl Link {
         if is_own(address, server) {
             return Err(format!("--to {server} is this link itself; give the server's address"));
         }
+        stop_on_ctrl_c()?;
         let reporter = Reporter::new(args.json, args.quiet);
-        reporter.tell_always(&Start::new(address, server, "UDP", &up, &down));
+        let words = args.ways.describe([&up, &down], false);
+        reporter.tell_always(&Start::new(address, server, "UDP", words, up.seed));
         let up = Mutex::new(Books::new(up, &args.ways.up)?);
         let down = Mutex::new(Books::new(down, &args.ways.down)?);
         Ok(Link { near, address, server, reporter, up, down, threads: Arc::new(()) })
@@ -188,8 +190,7 @@ impl Link {
         let client = Arc::new(Client { far, ends });
         let (link, its, living) =
             (Arc::clone(self), Arc::clone(&client), Arc::clone(&self.threads));
-        // The streams of random numbers are counted upwards; this is far from all others.
-        let fates = self.books(Way::Down).plan.fates(number | 1 << 63);
+        let fates = self.books(Way::Down).plan.fates(Way::Down.draws(number));
         thread::Builder::new()
             .stack_size(256 * 1024)
             .spawn(move || {
@@ -197,7 +198,7 @@ impl Link {
                 drop(living);
             })
             .map_err(|why| format!("no thread for it: {}", cause(&why)))?;
-        Ok((client, self.books(Way::Up).plan.fates(number)))
+        Ok((client, self.books(Way::Up).plan.fates(Way::Up.draws(number))))
     }
 
     /// Listens to the server for one client, as long as it is not forgotten.
