@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::endpoint::cause;
+use crate::errors::cause;
 use logic::impair::{Impairment, Treatment};
 
 /// A reply held back to be overtaken leaves after this time even if nothing

@@ -16,8 +16,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::endpoint::cause;
 use crate::error_queue::{ErrorQueue, IcmpError, Instead};
+use crate::errors::cause;
 use crate::privilege::Mends;
 use packets::icmp::Version;
 use packets::ipv4;

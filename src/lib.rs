@@ -26,7 +26,10 @@
 //! | [`signals`] | Ctrl-C and SIGTERM, in place of a sudden end |
 //! | [`cli`] | command lines: one-line errors, exit statuses |
 //! | [`ports`] | the default ports |
-//! | [`endpoint`] | addresses on a command line, and the sockets of clients |
+//! | [`errors`] | errors of the operating system in words, with what would help |
+//! | [`threads`] | a thread with a name, or the reason why there is none |
+//! | [`endpoint`] | addresses on a command line, and what they resolve to |
+//! | [`sockets`] | the addresses of UDP sockets |
 //! | [`ping_args`] | the flags that every pinger has |
 //! | [`explain`] | `--explain`: which packets get a page |
 //! | [`capture`] | whole packets with their IP headers, for root |
@@ -51,6 +54,7 @@ pub mod delay;
 pub mod ears;
 pub mod endpoint;
 pub mod error_queue;
+pub mod errors;
 pub mod event;
 pub mod explain;
 pub mod icmp_prober;
@@ -65,7 +69,9 @@ pub mod reject;
 pub mod servers;
 pub mod service;
 pub mod signals;
+pub mod sockets;
 pub mod tally;
+pub mod threads;
 
 #[cfg(test)]
 #[path = "../tests/common/hostile.rs"]

@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 /// Writes a temporary file beside `path`, syncs it, and gives it the name. A
 /// crash before leaves the old file, and perhaps the temporary one, which the

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use logic::pace::LOOK_UP;
-use socklab::endpoint::{Endpoint, Family, cannot_listen};
+use socklab::endpoint::{Endpoint, Family};
+use socklab::errors::cannot_listen;
 
 use crate::request::{self, Heard};
 

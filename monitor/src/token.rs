@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::proof;
 

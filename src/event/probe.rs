@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Event, Ms};
 use crate::clock::At;
-use crate::endpoint::REFUSED;
+use crate::errors::REFUSED;
 use crate::output::{Colour, plural, printable};
 use logic::probes::Answer;
 use logic::units::show_duration;

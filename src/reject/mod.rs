@@ -13,8 +13,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::endpoint::{address_towards, cause};
+use crate::errors::cause;
 use crate::privilege::Mends;
+use crate::sockets::address_towards;
 use packets::icmp::{self, Version};
 use packets::icmp_error::{IcmpError, Problem};
 use packets::ipv4::{TCP, UDP};

@@ -11,7 +11,8 @@ use rand::rngs::SysRng;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use socklab::clock;
-use socklab::endpoint::{Endpoint, Family, cause};
+use socklab::endpoint::{Endpoint, Family};
+use socklab::errors::cause;
 
 use super::backoff::Backoff;
 use super::storage::Storage;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::atomic;
 use crate::protocol::Config;

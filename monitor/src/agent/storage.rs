@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::journal::{Damage, Journal};
 use super::spool::Spool;

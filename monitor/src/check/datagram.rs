@@ -8,7 +8,7 @@ use logic::arrival::Arrival;
 use packets::icmp::Version;
 use packets::icmp_error::Problem;
 use socklab::clock;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::outcome::{Deadline, Outcome};
 

@@ -12,7 +12,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use packets::icmp_error::Problem;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use socklab::endpoint::{any_port, cause};
+use socklab::errors::cause;
+use socklab::sockets::any_port;
 
 use crate::outcome::Outcome;
 

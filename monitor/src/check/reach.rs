@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use packets::icmp_error::Problem;
-use socklab::endpoint::REFUSED;
+use socklab::errors::REFUSED;
 
 use crate::outcome::{Deadline, Outcome};
 

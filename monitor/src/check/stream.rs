@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use logic::units::show_duration;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use sys::NotConnected;
 
 use crate::outcome::{Deadline, Outcome};

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 
 use logic::units::show_duration;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::output::printable;
 
 use crate::outcome::{Deadline, Outcome};

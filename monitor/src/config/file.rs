@@ -20,7 +20,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::output::harmless;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

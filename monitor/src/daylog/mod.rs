@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 /// A folder of results.
 #[derive(Debug)]

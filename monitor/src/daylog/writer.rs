@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::{DayLog, day};
 

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::Lab;
 use super::services::Service;

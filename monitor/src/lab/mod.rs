@@ -40,7 +40,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use commands::Command;
 use faults::{Behaviour, Switch};

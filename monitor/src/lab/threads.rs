@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use logic::pace::LOOK_UP;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::faults::{Fault, Switch};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socklab::clock;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::service::{Admitted, Due, Manager};
 use super::tell::Notice;

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::atomic;
 use crate::bounds::HIGHEST;

@@ -9,7 +9,7 @@ use std::thread;
 use logic::pace::LOOK_UP;
 use rustls::{ServerConfig, ServerConnection};
 use socklab::cli;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::output;
 
 use super::connection::Conversation;

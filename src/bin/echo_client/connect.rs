@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use logic::units::show_duration;
 use socklab::cli;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::icmp_error_text;
 use sys::NotConnected;
 

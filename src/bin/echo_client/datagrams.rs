@@ -8,9 +8,10 @@ use logic::pace::LOOK_UP;
 use socklab::cli::{self, Exit};
 use socklab::clock::At;
 use socklab::ears::{Ears, Heard};
-use socklab::endpoint::{any_port, cannot_reach, cause, no_socket, not_itself};
+use socklab::errors::{cannot_reach, cause, no_socket};
 use socklab::event::ErrorSeen;
 use socklab::servers::Attempt;
+use socklab::sockets::{any_port, not_itself};
 
 use crate::event::{Ended, Fate};
 use crate::input::Messages;

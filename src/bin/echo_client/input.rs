@@ -94,7 +94,7 @@ fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, String> {
     input
         .take(most)
         .read_until(b'\n', &mut line)
-        .map_err(|why| format!("cannot read stdin: {}", socklab::endpoint::cause(&why)))?;
+        .map_err(|why| format!("cannot read stdin: {}", socklab::errors::cause(&why)))?;
     match line.len() > LONGEST {
         true => Err(format!("a line of stdin is longer than {LONGEST} bytes; try --tcp")),
         false => Ok(line),

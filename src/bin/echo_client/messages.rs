@@ -8,7 +8,7 @@ use logic::arrival::Arrival;
 use logic::pace::LOOK_UP;
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::servers::Attempt;
 
 use crate::connect::connect;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use logic::pace::LOOK_UP;
 use logic::units::show_duration;
 use socklab::cli::{self, Exit};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::servers::Attempt;
 
 use crate::compare::InFlight;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use packets::explain::flip::{self, Flip};
 use packets::icmp::{HEADER, Version};
-use socklab::endpoint::own_address;
 use socklab::icmp_socket::{IcmpSocket, Kind};
+use socklab::sockets::own_address;
 
 use crate::args::Args;
 use crate::dissect::Dissector;

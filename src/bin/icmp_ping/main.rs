@@ -20,7 +20,7 @@ use logic::pace::LOOK_UP;
 use logic::pace::{Pace, Step};
 use packets::icmp::{Echo, Version};
 use socklab::cli::{self, Exit};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::{InPingsWords, Reporter, Summary};
 use socklab::icmp_socket::{Heard, IcmpSocket};
 

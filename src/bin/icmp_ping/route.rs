@@ -4,8 +4,9 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use packets::icmp::Version;
-use socklab::endpoint::{any_port, cause};
+use socklab::errors::cause;
 use socklab::icmp_socket::IcmpSocket;
+use socklab::sockets::any_port;
 
 use crate::args::{Args, Interface};
 

@@ -24,7 +24,7 @@ use std::time::Instant;
 use logic::pace::Step;
 use logic::trace::{self, Tracer};
 use socklab::cli::{self, Exit};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::Reporter;
 use socklab::icmp_prober::Heard;
 use socklab::icmp_prober::IcmpProber;

@@ -4,10 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socklab::endpoint::address_towards;
 use socklab::icmp_prober::Heard;
 use socklab::icmp_prober::IcmpProber;
 use socklab::icmp_socket::Kind;
+use socklab::sockets::address_towards;
 
 use crate::udp::UdpProber;
 

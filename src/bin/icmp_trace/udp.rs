@@ -12,9 +12,10 @@ use std::time::Duration;
 use logic::trace::Response;
 use packets::icmp::Version;
 use socklab::clock;
-use socklab::endpoint::{any_port, cause};
 use socklab::error_queue::{ErrorQueue, IcmpError, Instead};
+use socklab::errors::cause;
 use socklab::icmp_prober::Heard;
+use socklab::sockets::any_port;
 use sys::Packet;
 
 /// Sends datagrams to closed ports, and hears what comes of them.

@@ -29,7 +29,7 @@ use monitor::lab::Lab;
 use monitor::lab::ca_file::CaFile;
 use monitor::lab::commands::Command;
 use socklab::cli::{self, Exit};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::Reporter;
 use socklab::output;
 

@@ -102,16 +102,15 @@ fn read(file: &str) -> Result<Vec<u8>, String> {
         "-" => io::stdin().read_to_end(&mut bytes).map(drop),
         _ => fs::read(file).map(|all| bytes = all),
     };
-    read.map_err(|why| format!("cannot read {file}: {}", socklab::endpoint::cause(&why)))?;
+    read.map_err(|why| format!("cannot read {file}: {}", socklab::errors::cause(&why)))?;
     Ok(bytes)
 }
 
 /// Writes a drawing to its file, if there is one.
 fn write(file: Option<&Path>, drawing: impl Fn() -> String) -> Result<(), String> {
     let Some(file) = file else { return Ok(()) };
-    fs::write(file, drawing()).map_err(|why| {
-        format!("cannot write {}: {}", file.display(), socklab::endpoint::cause(&why))
-    })
+    fs::write(file, drawing())
+        .map_err(|why| format!("cannot write {}: {}", file.display(), socklab::errors::cause(&why)))
 }
 
 /// A duration, with a minus in front of it if need be.

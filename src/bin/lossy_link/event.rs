@@ -7,7 +7,7 @@ use logic::units::percent;
 use packets::ping;
 use serde::Serialize;
 use socklab::clock::{self, At};
-use socklab::endpoint::REFUSED;
+use socklab::errors::REFUSED;
 use socklab::event::{ErrorSeen, Event};
 use socklab::output::{Colour, Painter, plural};
 

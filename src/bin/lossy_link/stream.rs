@@ -11,7 +11,7 @@ use logic::impair::{Fate, Fates, Impairment};
 use logic::pace::LOOK_UP;
 use socket2::SockRef;
 use socklab::clock::At;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::args::Way as Flags;
 use crate::event::{Ends, Way};

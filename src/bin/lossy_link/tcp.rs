@@ -10,10 +10,11 @@ use logic::impair::Impairment;
 use logic::pace::LOOK_UP;
 use socklab::cli;
 use socklab::clock::At;
-use socklab::endpoint::{cannot_listen, cause, is_own};
+use socklab::errors::{cannot_listen, cause};
 use socklab::event::Reporter;
 use socklab::output;
 use socklab::places::Places;
+use socklab::sockets::is_own;
 
 use crate::NAME;
 use crate::args::{Args, Way as Flags};

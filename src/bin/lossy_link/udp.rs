@@ -14,8 +14,9 @@ use socklab::cli::{stop_on_ctrl_c, stopping};
 use socklab::clock::At;
 use socklab::delay::{self, DelayLine, Departure};
 use socklab::ears::{Ears, Heard, last_arrival};
-use socklab::endpoint::{cannot_listen, cause, connect_udp, is_own, no_datagram, own_address};
+use socklab::errors::{cannot_listen, cause};
 use socklab::event::{ErrorSeen, Reporter};
+use socklab::sockets::{connect_udp, is_own, no_datagram, own_address};
 
 use crate::NAME;
 use crate::args::{Args, Way as Flags};

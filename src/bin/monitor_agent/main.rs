@@ -42,7 +42,8 @@ use monitor::token::Token;
 use monitor::{atomic, bounds, tls};
 use socklab::cli::{self, Exit};
 use socklab::clock::At;
-use socklab::endpoint::{Endpoint, cause};
+use socklab::endpoint::Endpoint;
+use socklab::errors::cause;
 use socklab::output::{self, Painter};
 
 const NAME: &str = "monitor_agent";

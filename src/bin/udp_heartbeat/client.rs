@@ -10,11 +10,13 @@ use packets::heartbeat::Beat;
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::ears::{Ears, Heard};
-use socklab::endpoint::{Endpoint, any_port, cannot_reach, cause, no_socket, not_itself};
+use socklab::endpoint::Endpoint;
+use socklab::errors::{cannot_reach, cause, no_socket};
 use socklab::event::{Reporter, icmp_error_text};
 use socklab::ping_args::PingArgs;
 use socklab::ports;
 use socklab::servers::{Attempt, ask_each};
+use socklab::sockets::{any_port, not_itself};
 
 use crate::ledger::Ledger;
 use crate::told::ClientStart;

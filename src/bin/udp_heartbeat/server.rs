@@ -12,12 +12,14 @@ use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
 use socklab::ears::last_arrival;
-use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
+use socklab::endpoint::{Endpoint, Family};
+use socklab::errors::cannot_listen;
 use socklab::event::Reporter;
 use socklab::impair_args::ImpairArgs;
 use socklab::output;
 use socklab::ports;
 use socklab::service::{Handled, Sent, Service};
+use socklab::sockets::{is_own, no_datagram, own_address};
 
 use crate::NAME;
 use crate::clients::{Client, Ways};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use logic::units::show_duration;
 use serde::{Serialize, Serializer};
 use socklab::clock::{self, At};
-use socklab::endpoint::own_address;
 use socklab::event::{Event, Ms, Summary};
 use socklab::output::{Colour, plural, printable};
+use socklab::sockets::own_address;
 
 use crate::NAME;
 use crate::client::Args;

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use packets::explain::Page;
 use packets::{ipv4, udp};
 use socklab::capture::Capture;
-use socklab::endpoint::own_address;
 use socklab::explain::Teller;
+use socklab::sockets::own_address;
 
 use crate::Args;
 use crate::spoil::{Spoiler, datagram};

@@ -32,13 +32,15 @@ use packets::ping::{self, Request};
 use socklab::cli::{self, Exit};
 use socklab::clock;
 use socklab::ears::{Ears, Heard};
-use socklab::endpoint::{Endpoint, any_port, cannot_reach, cause, no_socket, not_itself};
+use socklab::endpoint::Endpoint;
+use socklab::errors::{cannot_reach, cause, no_socket};
 use socklab::event::{Reporter, Summary, icmp_error_text};
 use socklab::explain::Explain;
 use socklab::ping_args::PingArgs;
 use socklab::ports;
 use socklab::reject::ServerFlags;
 use socklab::servers::{Attempt, ask_each};
+use socklab::sockets::{any_port, not_itself};
 
 use extras::Extras;
 use ledger::Ledger;

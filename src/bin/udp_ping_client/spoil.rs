@@ -8,7 +8,8 @@ use packets::ping::Request;
 use packets::udp;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use socklab::clock;
-use socklab::endpoint::{cause, own_address};
+use socklab::errors::cause;
+use socklab::sockets::own_address;
 
 /// What is missing, and each mend.
 const NO_RAW_SOCKET: &str = "a datagram made by hand needs a raw socket, which is for root or \

@@ -7,9 +7,9 @@ use logic::units::show_duration;
 use packets::ping::Request;
 use serde::Serialize;
 use socklab::clock::{self, At};
-use socklab::endpoint::own_address;
 use socklab::event::{Event, Ms};
 use socklab::output::plural;
+use socklab::sockets::own_address;
 
 use crate::{Args, NAME};
 

@@ -26,13 +26,15 @@ use socklab::cli::{self, Exit};
 use socklab::clock::At;
 use socklab::delay::Whose;
 use socklab::ears::last_arrival;
-use socklab::endpoint::{Endpoint, Family, cannot_listen, is_own, no_datagram, own_address};
+use socklab::endpoint::{Endpoint, Family};
+use socklab::errors::cannot_listen;
 use socklab::event::Reporter;
 use socklab::impair_args::ImpairArgs;
 use socklab::output;
 use socklab::ports;
 use socklab::reject::{RejectArgs, Rejecter};
 use socklab::service::{Handled, Sent, Service};
+use socklab::sockets::{is_own, no_datagram, own_address};
 
 use told::{Ignored, Request, Start};
 

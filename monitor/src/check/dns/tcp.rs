@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::wire::dns::{Message, for_tcp};
 use logic::units::show_duration;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use crate::check::stream::Timed;
 use crate::check::{Packet, Watch};

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use logic::units::show_duration;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, LOCATION, TRANSFER_ENCODING,
 };

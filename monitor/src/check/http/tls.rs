@@ -14,7 +14,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, RootCertStore,
     SignatureScheme,
 };
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 
 use super::certificate::{Certificate, fault, tls_words, verify_trusted};
 use crate::check::stream::Timed;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use logic::units::show_duration;
 use serde::Serialize;
 use socklab::clock::{self, At};
-use socklab::endpoint::REFUSED;
+use socklab::errors::REFUSED;
 use socklab::event::{ErrorSeen, Event, Ms, icmp_error_text};
 use socklab::output::{Colour, plural, printable};
 

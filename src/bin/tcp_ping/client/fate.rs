@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socklab::clock::At;
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::ErrorSeen;
 use sys::NotConnected;
 

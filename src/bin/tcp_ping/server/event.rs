@@ -11,7 +11,7 @@ use logic::units::show_duration;
 use packets::icmp_error::Problem;
 use serde::{Serialize, Serializer};
 use socklab::clock::{self, At};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use socklab::event::Event;
 use socklab::output::{Colour, plural, printable};
 
