@@ -2,9 +2,9 @@
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use socklab::output::harmless;
+use socklab::threads;
 
 use crate::input::Input;
 use crate::printer::{AtPrompt, Printer};
@@ -139,8 +139,7 @@ impl Console {
     /// Starts the thread that reads commands and hands them on, until one of
     /// them is to end, or nothing can be read any more.
     pub fn start(mut self, to: Sender<Request>, printer: Printer) -> Result<(), String> {
-        let thread = thread::Builder::new().name("console".to_string());
-        let started = thread.spawn(move || {
+        let read_commands = move || {
             loop {
                 let parsed = match self.prompt.read() {
                     Input::Line(line) => parse(&line, &self.exit_words),
@@ -166,8 +165,8 @@ impl Console {
                 printer.flush();
             }
             let _ = to.send(Request::Stop);
-        });
-        started.map(drop).map_err(|why| format!("cannot start a thread for the prompt: {why}"))
+        };
+        threads::start("console", read_commands).map(drop)
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::time::Duration;
-use std::{io, thread};
 
 use socklab::output;
+use socklab::threads;
 
 /// At most this many lines wait, and this many bytes in them; further ones are
 /// counted, and told as not shown. A single one may be as long as it likes.
@@ -57,13 +57,14 @@ struct State {
 impl Printer {
     /// Starts the thread. It writes to stdout and stderr, or all of it past
     /// the prompt, if there is one.
-    pub fn start(program: &'static str, at_prompt: Option<AtPrompt>) -> io::Result<Printer> {
+    ///
+    /// # Errors
+    /// One line: the operating system gave no thread.
+    pub fn start(program: &'static str, at_prompt: Option<AtPrompt>) -> Result<Printer, String> {
         let (queue, lines) = mpsc::sync_channel(ROOM);
         let state = Arc::new(State::default());
         let printer = Printer { queue, state: Arc::clone(&state) };
-        thread::Builder::new()
-            .name("printer".to_string())
-            .spawn(move || print_lines(program, &lines, &state, at_prompt))?;
+        threads::start("printer", move || print_lines(program, &lines, &state, at_prompt))?;
         Ok(printer)
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use logic::pace::LOOK_UP;
 use socklab::endpoint::{Endpoint, Family};
 use socklab::errors::cannot_listen;
+use socklab::threads;
 
 use crate::request::{self, Heard};
 
@@ -48,14 +49,13 @@ pub fn warning(listener: &TcpListener) -> Option<String> {
 /// Answers requests, in a thread of its own, until the process ends.
 ///
 /// # Errors
-/// The operating system gave no thread.
+/// One line: the operating system gave no thread.
 pub fn serve(
     listener: TcpListener,
     page: impl Fn() -> Option<String> + Send + Sync + 'static,
-) -> io::Result<()> {
+) -> Result<(), String> {
     let page: Page = Arc::new(page);
-    let thread = thread::Builder::new().name("scrape".to_string());
-    thread.spawn(move || accept(&listener, &page)).map(drop)
+    threads::start("scrape", move || accept(&listener, &page)).map(drop)
 }
 
 fn accept(listener: &TcpListener, page: &Page) {

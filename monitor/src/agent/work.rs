@@ -1,7 +1,7 @@
 //! Running the tasks: the engine checks them when they are due, and every result goes into the spool.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,10 +28,9 @@ pub enum Order {
     /// These in place of those before.
     Tasks(Vec<Accepted>),
     Ended(Box<Ended>),
-    Stop,
 }
 
-/// Runs tasks until it is told to stop.
+/// Runs tasks for as long as the process lives.
 pub struct Work {
     engine: Engine,
     plan: Plan,
@@ -100,27 +99,20 @@ impl Work {
         self.orders.0.clone()
     }
 
-    /// Runs the tasks until it is told to stop. Checks under way then end with
-    /// the process, and have no result.
-    pub fn run(mut self) {
+    /// Runs the tasks. Checks under way end with the process, and have no result.
+    pub fn run(mut self) -> ! {
         loop {
             self.begin();
             match self.orders.1.recv_timeout(self.engine.wait(&self.plan)) {
                 Ok(Order::Tasks(tasks)) => self.replace(tasks),
                 Ok(Order::Ended(ended)) => self.ended(*ended),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
-        // What ended before it was stopped has its result.
-        while let Ok(order) = self.orders.1.try_recv() {
-            if let Order::Ended(ended) = order {
-                self.ended(*ended);
+                // Something is due. Closed the queue never is: a sender of it is here.
+                Err(_) => {}
             }
         }
     }
 
-    /// Takes on a new list. A task that is in both storages its rhythm.
+    /// Takes on a new list. A task that is in both lists keeps its rhythm.
     fn replace(&mut self, tasks: Vec<Accepted>) {
         let now = self.engine.clock.now().mono;
         let mut old: HashMap<String, Id> =
@@ -182,14 +174,13 @@ mod tests {
     use crate::verdict::Verdict;
     use std::io::Write;
     use std::net::TcpListener;
-    use std::thread::{self, JoinHandle};
+    use std::thread;
     use std::time::Instant;
 
     /// Tasks under way, and where their results go.
     struct Agent {
         storage: Arc<Mutex<Storage>>,
         orders: Sender<Order>,
-        thread: JoinHandle<()>,
     }
 
     impl Agent {
@@ -197,7 +188,8 @@ mod tests {
             let storage = Arc::new(Mutex::new(Storage::open(None, 1000).unwrap().0));
             let work = Work::new(threads, Reporter::new(Arc::clone(&storage), "b".into()));
             let orders = work.outbox();
-            Agent { storage, orders, thread: thread::spawn(move || work.run()) }
+            thread::spawn(move || work.run());
+            Agent { storage, orders }
         }
 
         /// Gives it these tasks, named 1, 2, ...
@@ -211,15 +203,13 @@ mod tests {
             self.orders.send(Order::Tasks(judge(&config, &[]).0)).unwrap();
         }
 
-        /// Waits for `count` results, and stops it.
-        fn results(self, count: usize) -> Vec<Report> {
+        /// Waits for `count` results.
+        fn results(&self, count: usize) -> Vec<Report> {
             let deadline = Instant::now() + Duration::from_secs(60);
             while self.storage.lock().unwrap().spool().results() < count {
                 assert!(Instant::now() < deadline, "no results");
                 thread::sleep(Duration::from_millis(10));
             }
-            self.orders.send(Order::Stop).unwrap();
-            self.thread.join().unwrap();
             let storage = self.storage.lock().unwrap();
             let reports = storage.spool().items().map(|item| match item {
                 Delivery::Result(report) => report.clone(),

@@ -1,14 +1,13 @@
 //! Writing results by a thread of its own: a disk that stands still, or is
 //! full, does not make the watching stand still.
 
-use std::io;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use socklab::errors::cause;
+use socklab::threads;
 
 use super::{DayLog, day};
 
@@ -38,12 +37,11 @@ impl Writer {
     /// Starts the thread, which says what it has to say with `tell`.
     ///
     /// # Errors
-    /// The operating system gave no thread.
-    pub fn start(log: DayLog, tell: impl Fn(String) + Send + 'static) -> io::Result<Writer> {
+    /// One line: the operating system gave no thread.
+    pub fn start(log: DayLog, tell: impl Fn(String) + Send + 'static) -> Result<Writer, String> {
         let (queue, jobs) = mpsc::sync_channel(ROOM);
         let pen = Pen { log, lost: 0 };
-        let thread = thread::Builder::new().name("results".to_string());
-        thread.spawn(move || work(pen, &jobs, &tell))?;
+        threads::start("results", move || work(pen, &jobs, &tell))?;
         Ok(Writer { queue, lost: 0 })
     }
 

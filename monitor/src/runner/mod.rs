@@ -133,8 +133,7 @@ impl Runner {
         notes.into_iter().for_each(|note| self.note(note));
         let outbox = self.outbox();
         let tell = move |note| drop(outbox.send(Request::Note(note)));
-        let writer = Writer::start(log, tell);
-        self.results = Some(writer.map_err(|why| format!("cannot start a thread: {why}"))?);
+        self.results = Some(Writer::start(log, tell)?);
         Ok(())
     }
 

@@ -37,6 +37,7 @@ use socklab::event::Reporter;
 use socklab::output;
 use socklab::places::Places;
 use socklab::ports;
+use socklab::threads;
 
 use event::{End, Fate, Start};
 use ledger::Ledger;
@@ -105,7 +106,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     match (socket, listener) {
         (Some(socket), Some(listener)) => {
             let own = Arc::clone(&server);
-            spawn(move || serve_datagrams(&socket, &own))?;
+            threads::start("datagrams", move || serve_datagrams(&socket, &own))?;
             serve_connections(&listener, &server)
         }
         (Some(socket), None) => serve_datagrams(&socket, &server),
@@ -160,11 +161,6 @@ fn open(
             }
         }
     }
-}
-
-fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<(), String> {
-    let thread = thread::Builder::new().spawn(work);
-    thread.map(drop).map_err(|why| format!("cannot start a thread: {}", cause(&why)))
 }
 
 /// Sends back every datagram, for ever.
@@ -222,7 +218,7 @@ fn serve_connections(listener: &TcpListener, server: &Arc<Server>) -> ! {
         };
         server.ledger.connected(client);
         let shared = Arc::clone(server);
-        let begun = spawn(move || {
+        let begun = threads::start("connection", move || {
             let (bytes, end) = echo(stream, &shared);
             shared.ledger.closed(client, bytes, &end);
             drop(place);

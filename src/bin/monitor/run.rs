@@ -4,7 +4,7 @@
 //! (`monitor/src/runner/`); checks, prompt, signals and scrapes come to it.
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ use monitor::tell::Teller;
 use monitor::{atomic, metrics, scrape};
 use socklab::cli::Exit;
 use socklab::endpoint::Endpoint;
-use socklab::errors::cause;
 use socklab::output::{self, Painter};
 use socklab::signals::{self, Signal};
 use sys::TerminalMode;
@@ -63,25 +62,14 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 pub fn run(args: &Args) -> Result<Exit, String> {
+    if args.check_config {
+        return check_config(args);
+    }
     let (config, sample) = match &args.config {
-        Some(path) => {
-            let config = file::read(path).map_err(complain_of_all)?;
-            if args.check_config {
-                return Ok(is_right(args, path, &config));
-            }
-            (config, None)
-        }
-        None if args.check_config => {
-            return Err(
-                "--check-config needs a file: monitor run --check-config CONFIG.toml".into()
-            );
-        }
+        Some(path) => (file::read(path).map_err(complain_of_all)?, None),
         None => (Config::default(), Some(Sample::start()?)),
     };
-    let services = match &sample {
-        Some(sample) => sample.services.clone(),
-        None => config.services.clone(),
-    };
+    let services = sample.as_ref().map_or(&config.services, |sample| &sample.services).clone();
     if services.is_empty() {
         return Err(
             "the file names no service to watch; `monitor sample-config` prints an example"
@@ -96,36 +84,24 @@ pub fn run(args: &Args) -> Result<Exit, String> {
     output::for_ever(NAME, duty(args));
     let terminal = TerminalMode::keep();
     let names = Names::default();
-    let (console, at_prompt) = match prompt(args, &names, &config) {
-        Some((console, at_prompt)) => (Some(console), Some(at_prompt)),
-        None => (None, None),
-    };
-    let printer = Printer::start(NAME, at_prompt).map_err(no_thread)?;
+    let (console, at_prompt) = prompt(args, &names, &config).unzip();
+    let printer = Printer::start(NAME, at_prompt)?;
+    let sources = sources(args, &config, &sample);
+    let mut runner = Runner::new(NAME, args.threads, teller(args), printer.clone(), names, sources);
     let count = services.len();
-    let mut runner = Runner::new(
-        NAME,
-        args.threads,
-        teller(args),
-        printer.clone(),
-        names,
-        sources(args, &config, &sample),
-    );
     runner.add_all(services);
     if let Some(folder) = &args.data {
         runner.keep_results(folder)?;
     }
     let metrics = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     runner.say(teller(args).always(&Start::new(args, count, metrics)));
-    listener
-        .as_ref()
-        .and_then(scrape::warning)
-        .into_iter()
-        .for_each(|warning| runner.note(warning));
+    let warning = listener.as_ref().and_then(scrape::warning);
+    warning.into_iter().for_each(|warning| runner.note(warning));
 
     hear_signals(runner.outbox())?;
     if let Some(listener) = listener {
         let outbox = runner.outbox();
-        scrape::serve(listener, move || page(&outbox)).map_err(no_thread)?;
+        scrape::serve(listener, move || page(&outbox))?;
     }
     if let Some(console) = console {
         console.start(runner.outbox(), printer)?;
@@ -138,6 +114,17 @@ pub fn run(args: &Args) -> Result<Exit, String> {
         terminal.put_back();
     }
     runner.finish();
+    Ok(Exit::Ok)
+}
+
+/// `--check-config`: nothing is watched.
+fn check_config(args: &Args) -> Result<Exit, String> {
+    let Some(path) = &args.config else {
+        return Err("--check-config needs a file: monitor run --check-config CONFIG.toml".into());
+    };
+    let config = file::read(path).map_err(complain_of_all)?;
+    let told = FileIsRight::new(path.display().to_string(), config.services.len());
+    output::line(&teller(args).always(&told));
     Ok(Exit::Ok)
 }
 
@@ -210,19 +197,9 @@ fn teller(args: &Args) -> Teller {
     Teller::new(args.json, args.quiet, args.changes_only, Painter::for_stdout())
 }
 
-fn is_right(args: &Args, path: &Path, config: &Config) -> Exit {
-    let told = FileIsRight::new(path.display().to_string(), config.services.len());
-    output::line(&teller(args).always(&told));
-    Exit::Ok
-}
-
 /// Prints all errors of a file but the last, which is given back to be printed as any error is.
 fn complain_of_all(mut errors: Vec<String>) -> String {
     let last = errors.pop().unwrap_or_default();
     errors.iter().for_each(|error| output::complain(NAME, error));
     last
-}
-
-fn no_thread(why: io::Error) -> String {
-    format!("cannot start a thread: {}", cause(&why))
 }

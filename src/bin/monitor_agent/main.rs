@@ -19,7 +19,7 @@ mod log;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,8 +43,8 @@ use monitor::{atomic, bounds, tls};
 use socklab::cli::{self, Exit};
 use socklab::clock::At;
 use socklab::endpoint::Endpoint;
-use socklab::errors::cause;
 use socklab::output::{self, Painter};
+use socklab::threads;
 
 const NAME: &str = "monitor_agent";
 
@@ -103,17 +103,15 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let token = args.token_file.as_deref().map(Token::read).transpose()?;
-    let tls = match &args.tls_ca {
-        Some(authority) => Some(tls::client(authority, &args.manager.host)?),
-        None => None,
-    };
+    let authority = args.tls_ca.as_deref();
+    let tls = authority.map(|file| tls::client(file, &args.manager.host)).transpose()?;
     let _lock = args.state.as_deref().map(atomic::lock).transpose()?;
     let (storage, notes) = Storage::open(args.state.as_deref(), args.spool)?;
     let boot_id = proof::random_hex(16)?;
     cli::stop_on_ctrl_c()?;
     output::for_ever(NAME, Some("what the manager says is watched"));
 
-    let printer = Printer::start(NAME, None).map_err(|why| no_thread(&why))?;
+    let printer = Printer::start(NAME, None)?;
     let log = Log { json: args.json, painter: Painter::for_stdout(), printer };
     log.tell(&Start::new(args, storage.state.agent_id, storage.spool().results()));
     notes.into_iter().for_each(|note| log.printer.complain(NAME, note));
@@ -125,16 +123,9 @@ fn run(args: &Args) -> Result<Exit, String> {
     let reporter = Reporter::new(Arc::clone(&storage), boot_id.clone());
     let work = Work::new(args.threads.max(1), reporter);
     let orders = work.outbox();
-    spawn("work", move || work.run())?;
+    threads::start("work", move || work.run())?;
 
-    let (allow, teller) = (args.allow.clone(), log.clone());
-    let configure = move |config: &Config| -> ConfigAck {
-        let (accepted, ack) = judge(config, &allow);
-        // It is gone only when the agent is ending.
-        let _ = orders.send(Order::Tasks(accepted));
-        teller.configured(config, &ack);
-        ack
-    };
+    let configure = configurer(args.allow.clone(), orders, log.clone());
     // What it did before its restart it goes on doing, manager or no manager.
     if let Some(config) = known {
         configure(&config);
@@ -159,22 +150,41 @@ fn run(args: &Args) -> Result<Exit, String> {
             let _ = hopeless.send(reason);
         }
     };
-    spawn("link", move || link.run(cli::stopping, configure, tell))?;
+    threads::start("link", move || link.run(cli::stopping, configure, tell))?;
     let hopeless = wait_for_the_end(&end, &storage, &log);
 
     // Held from here on: what is counted and written now is what is kept.
     let mut storage = lock(&storage);
     storage.mend();
-    log.tell(&Summary {
+    log.tell(&summary(&storage, args, admitted.load(Ordering::Relaxed)));
+    log.printer.flush();
+    hopeless.map_or(Ok(Exit::Ok), Err)
+}
+
+/// What becomes of a configuration: its tasks are judged, and those accepted go to work.
+fn configurer(
+    allow: Vec<Allowed>,
+    work: Sender<Order>,
+    log: Log,
+) -> impl Fn(&Config) -> ConfigAck + Send + 'static {
+    move |config| {
+        let (accepted, ack) = judge(config, &allow);
+        // The work is over only when the agent is ending.
+        let _ = work.send(Order::Tasks(accepted));
+        log.configured(config, &ack);
+        ack
+    }
+}
+
+fn summary(storage: &Storage, args: &Args, admitted: bool) -> Summary {
+    Summary {
         at_ns: At::now(),
         unconfirmed: storage.spool().results(),
         kept: storage.spool_is_on_disk(),
         state: args.state.is_some(),
-        admitted: admitted.load(Ordering::Relaxed),
+        admitted,
         interrupted: cli::stopping(),
-    });
-    log.printer.flush();
-    hopeless.map_or(Ok(Exit::Ok), Err)
+    }
 }
 
 /// Until Ctrl-C, or until it is hopeless to go on: gives the reason for that.
@@ -199,13 +209,4 @@ fn wait_for_the_end(end: &Receiver<String>, storage: &Mutex<Storage>, log: &Log)
         }
     }
     None
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let thread = thread::Builder::new().name(name.to_string());
-    thread.spawn(work).map(drop).map_err(|why| no_thread(&why))
-}
-
-fn no_thread(why: &std::io::Error) -> String {
-    format!("cannot start a thread: {}", cause(why))
 }

@@ -16,7 +16,6 @@
 mod commands;
 mod teller;
 
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,8 +35,9 @@ use monitor::token::Token;
 use monitor::{atomic, scrape, tls};
 use socklab::cli::{self, Exit};
 use socklab::endpoint::{Endpoint, Family};
-use socklab::errors::{cannot_listen, cause};
-use socklab::output::{self, Painter};
+use socklab::errors::cannot_listen;
+use socklab::output;
+use socklab::threads;
 use sys::TerminalMode;
 use teller::{Start, Teller};
 
@@ -120,21 +120,12 @@ fn run(args: &Args) -> Result<Exit, String> {
     cli::stop_on_ctrl_c()?;
 
     let (notices, inbox) = notices::queue();
-    let manager = Manager::new(data, args.data.clone(), results, token, notices);
-    let manager = Arc::new(manager);
+    let manager = Arc::new(Manager::new(data, args.data.clone(), results, token, notices));
     output::for_ever(NAME, Some("agents are served"));
     let terminal = TerminalMode::keep();
-    let (prompt, at_prompt) = match prompt(args, &manager) {
-        Some((prompt, at_prompt)) => (Some(prompt), Some(at_prompt)),
-        None => (None, None),
-    };
-    let printer = Printer::start(NAME, at_prompt).map_err(|why| no_thread(&why))?;
-    let teller = Teller {
-        json: args.json,
-        quiet: args.quiet,
-        painter: Painter::for_stdout(),
-        printer: printer.clone(),
-    };
+    let (prompt, at_prompt) = prompt(args, &manager).unzip();
+    let printer = Printer::start(NAME, at_prompt)?;
+    let teller = Teller::new(args.json, args.quiet, printer.clone());
     let metrics = scraped.as_ref().and_then(|scraped| scraped.local_addr().ok());
     teller.tell(&Start::new(args, address, metrics));
     notes.into_iter().for_each(|note| printer.complain(NAME, note));
@@ -145,15 +136,15 @@ fn run(args: &Args) -> Result<Exit, String> {
     if let Some(scraped) = scraped {
         let manager = Arc::clone(&manager);
         let page = move || Some(metrics::page(&manager));
-        scrape::serve(scraped, page).map_err(|why| no_thread(&why))?;
+        scrape::serve(scraped, page)?;
     }
     let telling = (Arc::clone(&manager), teller.clone());
-    spawn("notices", move || telling.1.tell_all(&telling.0, &inbox))?;
+    threads::start("notices", move || telling.1.tell_all(&telling.0, &inbox))?;
     let (ended, end) = mpsc::channel();
     let commands = Arc::clone(&manager);
-    spawn("console", move || read_commands(prompt, &commands, &teller, &ended))?;
+    threads::start("console", move || read_commands(prompt, &commands, &teller, &ended))?;
     let doors = Arc::clone(&manager);
-    spawn("accept", move || listener::accept(NAME, &listener, &doors, tls.as_ref()))?;
+    threads::start("accept", move || listener::accept(NAME, &listener, &doors, tls.as_ref()))?;
 
     wait_for_the_end(&end);
     if let Some(terminal) = terminal {
@@ -203,13 +194,4 @@ fn new_token(path: &Path) -> Result<Exit, String> {
         "{NAME}: a new token is in {shown}; give --token-file {shown} here and to every agent"
     ));
     Ok(Exit::Ok)
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let thread = thread::Builder::new().name(name.to_string());
-    thread.spawn(work).map(drop).map_err(|why| no_thread(&why))
-}
-
-fn no_thread(why: &io::Error) -> String {
-    format!("cannot start a thread: {}", cause(why))
 }

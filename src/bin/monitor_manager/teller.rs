@@ -93,13 +93,17 @@ impl Event for Replied {}
 /// How events are told.
 #[derive(Clone)]
 pub struct Teller {
-    pub json: bool,
-    pub quiet: bool,
-    pub painter: Painter,
+    json: bool,
+    quiet: bool,
+    painter: Painter,
     pub printer: Printer,
 }
 
 impl Teller {
+    pub fn new(json: bool, quiet: bool, printer: Printer) -> Teller {
+        Teller { json, quiet, painter: Painter::for_stdout(), printer }
+    }
+
     pub fn tell(&self, event: &impl Event) {
         self.printer.line(event.shown(self.json, self.painter));
     }
