@@ -30,6 +30,18 @@ pub fn address_towards(peer: SocketAddr) -> Option<SocketAddr> {
     Some(own)
 }
 
+/// Opens a UDP socket whose only peer is `server`: on Linux only such a
+/// socket is told of an ICMP port unreachable, and the kernel keeps other
+/// senders' datagrams from it.
+///
+/// # Errors
+/// One line for a person, with the call that failed.
+pub fn connect_udp(server: SocketAddr) -> Result<UdpSocket, String> {
+    let socket = UdpSocket::bind(any_port(server)).map_err(|why| no_socket(&why))?;
+    socket.connect(server).map_err(|why| cannot_reach(server, &why))?;
+    not_itself(socket)
+}
+
 /// The address and port of a socket of ours.
 ///
 /// # Errors
