@@ -402,7 +402,7 @@ fn each_fault_of_ntp_is_judged_as_what_it_is() {
     let reply = Packet::parse(&reply).unwrap();
     let offset = ntp::offset([sent, reply.receive, reply.transmit, arrived]).as_secs_f64();
     let delay = ntp::delay([sent, reply.receive, reply.transmit, arrived]).as_secs_f64();
-    assert!((offset - 3600.0).abs() <= delay / 2.0 + 1e-6, "{offset} with a delay of {delay}");
+    assert!((offset - 3600.0).abs() <= delay / 2.0 + 1e-3, "{offset} with a delay of {delay}");
 }
 
 #[test]

@@ -82,9 +82,10 @@ fn watch(
         match pace.step(now, &ledger.probes) {
             Step::Done => break,
             Step::Send => {
-                let (seq, stamp) = (ledger.probes.next_seq(), clock::now());
-                // At once: a gap would count as a difference of the clocks.
-                let sent = Instant::now();
+                let seq = ledger.probes.next_seq();
+                // The RTT before the stamp: should the program be put aside between
+                // them, the bound of the offset grows with the RTT, and holds.
+                let (sent, stamp) = (Instant::now(), clock::now());
                 let beat = Beat { seq, sent: stamp.as_microsecond() as f64 / 1e6 }.emit();
                 match socket.send(beat.as_bytes()) {
                     Ok(bytes) => {
