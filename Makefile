@@ -40,7 +40,7 @@ lab-%:
 
 bless:
 	cargo build --quiet --bins --examples
-	BLESS=1 cargo test --quiet --test sheets every_sheet
+	BLESS=1 cargo test --quiet --test sheets sheet_
 
 bench:
 	cargo bench --quiet --bench udp_ping

@@ -1,13 +1,14 @@
 //! Executes every sheet of the labs, and checks that none lacks a part.
 //!
-//! `SHEET=01 cargo test --test sheets` takes only the files whose names begin
-//! so; `BLESS=1` rewrites what the sheets quote from what the programs print.
-//! How it is done: the crate in `sheets/`.
+//! `cargo test --test sheets sheet_01` executes one, with its answers; BLESS=1
+//! rewrites what it quotes from what the programs print. How it is done: the
+//! crate in `sheets/`.
 
 mod common;
 
 use sheets::namespace::{self, Namespaces, SHEET_ONE};
 use sheets::{Mode, Place, lint};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -36,29 +37,94 @@ fn every_sheet_has_what_a_lab_needs() {
 }
 
 #[test]
-fn every_sheet_is_true() {
-    let place = place();
-    let mut files = files_to_execute();
-    assert!(!files.is_empty(), "there is no sheet to execute");
-    files.retain(|file| has_what_it_needs(file));
-    let failures = match Namespaces::probe(&place) {
-        Ok(namespaces) => sheets::side_by_side(files, |file| {
-            let args = ["--exact", "one_sheet", "--ignored", "--nocapture"];
-            namespaces.run(&place, &args, file).map(|said| say(&said))
-        }),
-        Err(reason) => {
-            say(&format!(
-                "sheets: no networks of their own here ({reason}); they run one after the other\n"
-            ));
-            let results = files.iter().map(|file| execute(file).map(|said| say(&said)));
-            results.filter_map(Result::err).collect()
-        }
-    };
-    assert!(failures.is_empty(), "\n\n{}", failures.join("\n\n"));
+fn sheet_01() {
+    is_true("01-");
 }
 
 #[test]
-#[ignore = "every_sheet_is_true starts it in a network of its own, for each sheet"]
+fn sheet_02() {
+    is_true("02-");
+}
+
+#[test]
+fn sheet_03() {
+    is_true("03-");
+}
+
+#[test]
+fn sheet_04() {
+    is_true("04-");
+}
+
+#[test]
+fn sheet_05() {
+    is_true("05-");
+}
+
+#[test]
+fn sheet_06() {
+    is_true("06-");
+}
+
+#[test]
+fn sheet_07() {
+    is_true("07-");
+}
+
+#[test]
+fn sheet_08() {
+    is_true("08-");
+}
+
+#[test]
+fn sheet_09() {
+    is_true("09-");
+}
+
+#[test]
+fn sheet_readme() {
+    is_true("README");
+}
+
+#[test]
+fn no_sheet_lacks_its_test() {
+    for file in files(&["labs"], "") {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // A sheet has a number; other pages have tests of their own.
+        let number: String = name.chars().take_while(char::is_ascii_digit).collect();
+        let test = format!("is_true(\"{number}-\")");
+        assert!(number.is_empty() || include_str!("sheets.rs").contains(&test), "{name}");
+    }
+}
+
+/// Executes the pages whose names begin so, each in a network and a /tmp of its own.
+fn is_true(begin: &str) {
+    let place = place();
+    let files = files(&["labs", "labs/answers", ""], begin);
+    assert!(!files.is_empty(), "no page {begin}");
+    let namespaces = Namespaces::probe(&place);
+    for file in files.iter().filter(|file| has_what_it_needs(file)) {
+        let said = match &namespaces {
+            Ok(namespaces) => {
+                let args = ["--exact", "one_sheet", "--ignored", "--nocapture"];
+                namespaces.run(&place, &args, file)
+            }
+            Err(reason) => {
+                say(&format!("no network of its own here ({reason}); one page at a time\n"));
+                let lock = File::create(std::env::temp_dir().join("socklab-sheets.lock"));
+                let _until_the_end = lock.and_then(|file| file.lock().map(|()| file)).unwrap();
+                execute(file)
+            }
+        };
+        match said {
+            Ok(said) => say(&said),
+            Err(report) => panic!("\n\n{report}"),
+        }
+    }
+}
+
+#[test]
+#[ignore = "is_true starts it in a network of its own, for each page"]
 fn one_sheet() {
     let Some(sheet) = std::env::var_os(SHEET_ONE) else {
         return;
@@ -79,27 +145,17 @@ fn execute(file: &Path) -> Result<String, String> {
     sheets::execute(&place(), file, if bless { Mode::Bless } else { Mode::Check })
 }
 
-/// The sheets, then their answers and the README, which may have terminals too.
-fn files_to_execute() -> Vec<PathBuf> {
-    let wanted = std::env::var("SHEET").unwrap_or_default();
+/// The pages in these folders whose names begin so.
+fn files(folders: &[&str], begin: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for folder in ["labs", "labs/answers"] {
-        let entries = std::fs::read_dir(root().join(folder)).into_iter().flatten();
-        let mut names: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        // A sheet has a number; other pages have tests of their own.
-        names.retain(|path| {
+    for folder in folders {
+        let entries = std::fs::read_dir(root().join(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        files.extend(paths.filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".md") && name.starts_with(|first: char| first.is_ascii_digit())
-        });
-        names.sort();
-        assert!(!names.is_empty() || folder != "labs", "labs/ has no sheet");
-        files.extend(names);
+            name.starts_with(begin) && name.ends_with(".md")
+        }));
     }
-    files.extend(Some(root().join("README.md")).filter(|path| path.exists()));
-    files.retain(|path| {
-        let name = path.file_name().unwrap_or_default();
-        name.to_string_lossy().starts_with(&wanted)
-    });
     files
 }
 

@@ -120,10 +120,27 @@ world_hold() {
     exec sleep 2147483647 >/dev/null
 }
 
-# For the tests, which execute each sheet in a world: settled, and nothing up.
+# For the tests, which execute each sheet in a world: settled, nothing up, and
+# with a /tmp of its own, since a sheet leaves files there.
 world_bare() {
-    settle_world || exit
+    settle_world && empty_tmp || exit
     exec "$@"
+}
+
+# The project may stand in /tmp itself, and is needed.
+empty_tmp() {
+    project=${folder%/labs/hosts.d}
+    mount -t tmpfs -o mode=1777 socklab /run/netns || return
+    case $project in
+    /tmp/*)
+        place=/run/netns${project#/tmp}
+        mkdir -p "$place" && mount --rbind "$project" "$place" || return
+        ;;
+    esac
+    mount --move /run/netns /tmp || return
+    export TMPDIR=/tmp
+    # What was open before is still in the folder that is hidden now.
+    cd "$PWD" || return
 }
 
 world_run() {

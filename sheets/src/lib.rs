@@ -42,10 +42,8 @@ mod selftest;
 pub mod terminal;
 
 use parse::Sheet;
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Where sheets are executed.
@@ -119,27 +117,4 @@ pub fn needs(text: &str) -> Vec<&str> {
     let lists = text.lines().filter_map(|line| line.strip_prefix("<!-- needs: "));
     let tools = lists.flat_map(|list| list.trim_end().trim_end_matches("-->").split(','));
     tools.map(str::trim).collect()
-}
-
-/// Executes files, as many at a time as there are processors; gives what failed.
-pub fn side_by_side(
-    files: Vec<PathBuf>,
-    execute: impl Fn(&Path) -> Result<(), String> + Sync,
-) -> Vec<String> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let queue = Mutex::new(VecDeque::from(files));
-    let failures = Mutex::new(Vec::new());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(file) = next() {
-                    if let Err(report) = execute(&file) {
-                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-                    }
-                }
-            });
-        }
-    });
-    failures.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,6 @@
 //! A network of its own for each sheet, so that sheets with the same ports run side by side; and
-//! a mount table of its own, so that each can bring up the two hosts of `labs/hosts`.
+//! a mount table of its own, so that each can bring up the two hosts of `labs/hosts`, and has a
+//! /tmp to itself.
 
 use crate::Place;
 use std::io::Read;
@@ -35,7 +36,7 @@ impl Namespaces {
     fn command(self, place: &Place, program: &str) -> Command {
         let mut command = Command::new("unshare");
         // Brings loopback up, and sees to it that the names of hosts and of
-        // networks are no one else's.
+        // networks are no one else's, nor is /tmp.
         let settle = place.root.join("labs/hosts");
         command.arg(self.0).arg(settle).args(["world", "bare", program]);
         command

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// What a fresh terminal does not have: what make hands to its children, and
 /// whatever would change a program's language or colour.
-const NOT_INHERITED: [&str; 17] = [
+const NOT_INHERITED: [&str; 16] = [
     "MAKEFLAGS",
     "MFLAGS",
     "MAKELEVEL",
@@ -30,7 +30,6 @@ const NOT_INHERITED: [&str; 17] = [
     "BASH_ENV",
     "ENV",
     "BLESS",
-    "SHEET",
     "SHEET_ONE",
     "SOCKLAB_STRICT",
 ];

@@ -1,0 +1,86 @@
+//! Has Cargo build the tests, and finds out which there are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::job::{Binary, Job};
+
+/// What there is to run, and Cargo's target folder.
+pub struct Built {
+    pub jobs: Vec<Job>,
+    pub target: PathBuf,
+}
+
+/// Builds; `choice` is what each binary is told, to choose among its tests.
+pub fn build(cargo_arguments: &[String], choice: &[String]) -> Result<Built, String> {
+    // Of all packages, unless some are chosen.
+    let chosen = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
+    let all = (!cargo_arguments.iter().any(chosen)).then_some("--workspace");
+    let output = cargo()
+        .args(["test", "--no-run", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(all)
+        .args(cargo_arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|why| format!("cannot start cargo: {why}"))?;
+    if !output.status.success() {
+        return Err("the tests do not compile".to_string());
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let binaries: Vec<Arc<Binary>> = messages.lines().filter_map(binary).map(Arc::new).collect();
+    let program = binaries.first().ok_or("there is nothing to test")?;
+    // target/debug/deps/NAME
+    let target = program.program.ancestors().nth(3).unwrap_or(Path::new("target")).to_path_buf();
+    let mut jobs = Vec::new();
+    for binary in &binaries {
+        let tests = list(binary, choice)?;
+        jobs.extend(tests.into_iter().map(|test| Job::new(Arc::clone(binary), test)));
+    }
+    if cargo_arguments.is_empty() && choice.is_empty() {
+        jobs.push(Job::documentation());
+    }
+    Ok(Built { jobs, target })
+}
+
+/// The Cargo that runs us, if one does.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The test binary that one of Cargo's messages is about.
+fn binary(message: &str) -> Option<Binary> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
+        return None;
+    }
+    let manifest = Path::new(message["manifest_path"].as_str()?);
+    let folder = manifest.parent()?.to_path_buf();
+    let package = folder.file_name()?.to_str()?.to_string();
+    let target = &message["target"];
+    let (kind, name) = (target["kind"][0].as_str()?, target["name"].as_str()?);
+    let name = match kind {
+        "test" => format!("{package}/tests/{name}"),
+        "bin" => format!("{package}/bin/{name}"),
+        _ => format!("{package}/src"),
+    };
+    Some(Binary { name, program: message["executable"].as_str()?.into(), folder })
+}
+
+/// The names of a binary's tests.
+fn list(binary: &Binary, choice: &[String]) -> Result<Vec<String>, String> {
+    let failed = |why: &str| format!("{} does not list its tests: {why}", binary.name);
+    let output = Command::new(&binary.program)
+        .args(["--list", "--format", "terse"])
+        .args(choice)
+        .current_dir(&binary.folder)
+        .output()
+        .map_err(|why| failed(&why.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_string).collect())
+}
