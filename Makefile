@@ -1,6 +1,6 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo book shell test check bench soak bless fuzz mutants lab-%
+.PHONY: help demo book shell test check runs bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
@@ -8,6 +8,7 @@ help:
 	@echo 'make book     sheets, answers, glossary and reference as HTML, in target/book; STUDENT=1 leaves the answers out'
 	@echo 'make test     everything: format, lints, tests, and every sheet executed'
 	@echo 'make check    the quick part of it: format and lints'
+	@echo 'make runs     all tests, N=20 times, as root and as an ordinary user, some beside busy loops'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote from what the programs print'
 	@echo 'make soak     generated runs, a thousand services a second, manager and agents under faults; half an hour'
@@ -34,6 +35,9 @@ check:
 test: check
 	@scripts/peers
 	@scripts/test
+
+runs:
+	@scripts/runs $(or $(N),20)
 
 lab-%:
 	@scripts/lab $*

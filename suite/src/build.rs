@@ -17,7 +17,8 @@ pub struct Built {
 /// Builds; `choice` is what each binary is told, to choose among its tests.
 pub fn build(cargo_arguments: &[String], choice: &[String]) -> Result<Built, String> {
     // Of all packages, unless some are chosen.
-    let chosen = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
+    let chosen =
+        |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
     let all = (!cargo_arguments.iter().any(chosen)).then_some("--workspace");
     let output = cargo()
         .args(["test", "--no-run", "--quiet", "--message-format=json-render-diagnostics"])
@@ -58,15 +59,20 @@ fn binary(message: &str) -> Option<Binary> {
     }
     let manifest = Path::new(message["manifest_path"].as_str()?);
     let folder = manifest.parent()?.to_path_buf();
-    let package = folder.file_name()?.to_str()?.to_string();
+    // As a path from here, where the workspace is: monitor/tests/agents.
+    let package = folder.strip_prefix(std::env::current_dir().ok()?).unwrap_or(&folder);
     let target = &message["target"];
     let (kind, name) = (target["kind"][0].as_str()?, target["name"].as_str()?);
     let name = match kind {
-        "test" => format!("{package}/tests/{name}"),
-        "bin" => format!("{package}/bin/{name}"),
-        _ => format!("{package}/src"),
+        "test" => package.join("tests").join(name),
+        "bin" => package.join("src/bin").join(name),
+        _ => package.join("src"),
     };
-    Some(Binary { name, program: message["executable"].as_str()?.into(), folder })
+    Some(Binary {
+        name: name.display().to_string(),
+        program: message["executable"].as_str()?.into(),
+        folder,
+    })
 }
 
 /// The names of a binary's tests.

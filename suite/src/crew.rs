@@ -33,3 +33,29 @@ pub fn run(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_is_done_once_and_nothing_is_begun_after_a_stop() {
+        // Neither ends well: there is no such program.
+        let jobs: Vec<Job> =
+            (0..20).map(|number| Job::missing(&format!("test_{number}"))).collect();
+        let done = |stopped: bool| {
+            let mut done = Vec::new();
+            let stopped = AtomicBool::new(stopped);
+            run(&jobs, 3, &stopped, |job, outcome| {
+                assert_eq!(outcome.failed, 1);
+                done.push(job.name());
+            });
+            done.sort();
+            done
+        };
+        let mut all: Vec<String> = jobs.iter().map(Job::name).collect();
+        all.sort();
+        assert_eq!(done(false), all);
+        assert_eq!(done(true), Vec::<String>::new());
+    }
+}

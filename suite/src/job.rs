@@ -53,6 +53,13 @@ impl Job {
         Job { binary: None, test: "documentation".to_string() }
     }
 
+    /// One that cannot be started.
+    #[cfg(test)]
+    pub fn missing(test: &str) -> Job {
+        let (name, program) = ("missing".to_string(), PathBuf::from("/nonexistent"));
+        Job::new(Arc::new(Binary { name, program, folder: "/".into() }), test.to_string())
+    }
+
     /// The binary's name.
     pub fn group(&self) -> &str {
         self.binary.as_ref().map_or("documentation", |binary| &binary.name)
@@ -154,5 +161,61 @@ mod tests {
                       0 ignored; 0 measured; 7 filtered out; finished in 1.00s\n";
         assert_eq!(["passed", "failed", "ignored"].map(|word| count(output, word)), [42, 3, 1]);
         assert_eq!(count("3 passed\n", "passed"), 0);
+    }
+
+    /// A shell script in the place of a test binary.
+    #[cfg(unix)]
+    fn script(folder: &std::path::Path, text: &str) -> Job {
+        use std::os::unix::fs::PermissionsExt;
+        let program = folder.join("script");
+        std::fs::write(&program, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let binary = Binary { name: "script".to_string(), program, folder: folder.to_path_buf() };
+        Job::new(Arc::new(binary), "its_test".to_string())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_test_prints_and_its_status_say_how_it_went() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |text: &str| {
+            let outcome = script(folder.path(), text).run(&AtomicBool::new(false));
+            ([outcome.passed, outcome.failed, outcome.ignored], outcome.output)
+        };
+        let good = "echo $1 $2; echo 'test result: ok. 1 passed; 0 failed; 0 ignored'";
+        let (counts, output) = run(good);
+        assert_eq!(counts, [1, 0, 0]);
+        assert!(output.starts_with("--exact its_test\n"), "{output}");
+        let (counts, output) = run("echo before; echo why >&2; kill -SEGV $$");
+        assert_eq!(counts, [0, 1, 0]);
+        assert!(output.starts_with("before\nwhy\nsignal: 11"), "{output}");
+        // Whoever ends without a word has not passed.
+        assert_eq!(run("exit 0").0, [0, 1, 0]);
+        assert_eq!(run("exit 101").0, [0, 1, 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_run_that_is_stopped_ends_and_what_a_test_leaves_behind_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let seen = folder.path().join("seen");
+        let (flag, file) = (Arc::clone(&stopped), seen.clone());
+        std::thread::spawn(move || {
+            while !file.exists() {
+                std::thread::sleep(LOOK);
+            }
+            flag.store(true, Ordering::SeqCst);
+        });
+        let outcome = script(folder.path(), "sleep 1000 & echo $! >seen; wait").run(&stopped);
+        assert_eq!((outcome.failed, outcome.passed), (1, 0));
+        let pid = std::fs::read_to_string(seen).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        // It is gone, or waits for whoever inherited it.
+        let began = Instant::now();
+        while state().is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it goes on");
+            std::thread::sleep(LOOK);
+        }
     }
 }

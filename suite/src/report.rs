@@ -111,3 +111,32 @@ impl Group {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(passed: usize, failed: usize) -> Outcome {
+        let took = Duration::from_secs(1);
+        Outcome { passed, failed, ignored: 0, output: String::new(), took }
+    }
+
+    #[test]
+    fn a_second_chance_counts_as_passed_only_if_it_is_taken() {
+        let jobs = ["a", "b", "c"].map(Job::missing);
+        let mut report = Report::of(&jobs);
+        for (job, passed) in jobs.iter().zip([1, 0, 0]) {
+            report.enter(job, outcome(passed, 1 - passed));
+        }
+        assert_eq!(report.failed.len(), 2);
+        for ((job, first), passes) in std::mem::take(&mut report.failed).into_iter().zip([1, 0]) {
+            report.again(job, first, &outcome(passes, 1 - passes));
+        }
+        let named =
+            |list: &[(Job, Outcome)]| list.iter().map(|(job, _)| job.name()).collect::<Vec<_>>();
+        assert_eq!(named(&report.mended), ["missing b"]);
+        assert_eq!(named(&report.failed), ["missing c"]);
+        let result = report.groups["missing"].result();
+        assert!(result.starts_with("test result: FAILED. 2 passed; 1 failed;"), "{result}");
+    }
+}

@@ -53,7 +53,7 @@ impl Times {
 fn guess(name: &str) -> Duration {
     if name.contains(" sheet_") {
         Duration::from_secs(60)
-    } else if name.contains("/src ") {
+    } else if name.contains("src ") {
         Duration::ZERO
     } else {
         UNKNOWN

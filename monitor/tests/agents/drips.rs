@@ -99,13 +99,15 @@ fn an_agent_gives_a_dripping_manager_up_and_hears_its_signal() {
     ends_soon(agent);
 }
 
-/// SIGTERM ends it within a second; on a machine that does other things as
-/// well, a bit later.
+/// SIGTERM ends it within milliseconds; on a machine that does other things as
+/// well, later. What it waits for here would take ten seconds.
+const SOON: Duration = Duration::from_secs(8);
+
 fn ends_soon(agent: Process) {
     let began = Instant::now();
     let (code, lines) = agent.terminate();
     assert_eq!(code, 0, "{lines:?}");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     let last = |line: &String| line.contains("confirmed") || line.contains("no results");
     assert!(lines.iter().any(last), "{lines:?}");
 }
@@ -139,7 +141,7 @@ fn an_agent_ends_at_once_whatever_it_waits_for() {
         let took = said.split_once("took ").and_then(|(_, rest)| rest.split_once(' '));
         let took: u64 = took.unwrap_or_else(|| panic!("{output:?}")).0.parse().unwrap();
         println!("{took} ms");
-        assert!(said.contains("status 0") && took < 4000, "{said}");
+        assert!(said.contains("status 0") && u128::from(took) < SOON.as_millis(), "{said}");
     }
 }
 
@@ -159,7 +161,6 @@ fn a_terminal_that_stands_still_stops_neither_the_watching_nor_the_end() {
         .spawn()
         .unwrap();
     manager.process().line_with("tcp 127.0.0.1 1  connection refused").unwrap();
-    let began = Instant::now();
     let id = nix::unistd::Pid::from_raw(agent.id().cast_signed());
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
     let mut status = None;
@@ -167,6 +168,5 @@ fn a_terminal_that_stands_still_stops_neither_the_watching_nor_the_end() {
         status = agent.try_wait().unwrap();
         status.is_some()
     });
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert!(status.unwrap().success());
 }
