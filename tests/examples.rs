@@ -162,7 +162,9 @@ fn the_tcp_ping_client_takes_the_first_piece_for_the_whole() {
     let args = ["server", "--bind", "127.0.0.1:0", "--loss", "0", "--trickle", "1"];
     let server = Server::start_command("tcp_ping", &args);
     let pings = start("03_naive_client", &[&server.at()]).end();
-    assert!(pings.stdout[0].starts_with("ping 1: P, RTT "), "{pings:#?}");
+    // Under load the second piece may have come by then, of one ping or another.
+    let first_piece = |line: &String| line.contains(": P, RTT ");
+    assert!(pings.stdout.iter().any(first_piece), "{pings:#?}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Report {
     }
 
     /// The end: every failure's whole output, then what came of it all.
-    pub fn close(&mut self, took: Duration) {
+    pub fn close(&mut self, took: Duration, computed: Option<Duration>) {
         let with_failures: BTreeSet<&str> =
             self.failed.iter().chain(&self.mended).map(|(job, _)| job.group()).collect();
         for group in with_failures {
@@ -83,7 +83,7 @@ impl Report {
             "{passed} passed, {failed} failed, {ignored} ignored in {:.0} s; one by one {:.0} s{}",
             took.as_secs_f64(),
             waited.as_secs_f64(),
-            crate::processes::computed().map_or(String::new(), |time| {
+            computed.map_or(String::new(), |time| {
                 format!(", of which computing {:.0} s", time.as_secs_f64())
             })
         );
