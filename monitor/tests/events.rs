@@ -101,7 +101,9 @@ fn manager_and_agent() -> String {
         format!("cp a.json b.json; {agent} --state b.json >other & other=$!; "),
         wait("taken_over", "manager"),
         wait("away", "agent"),
-        format!("kill -9 $other $agent; wait $other $agent; {agent} --state a.json >>agent & agent=$!; "),
+        format!(
+            "kill -9 $other $agent; wait $other $agent; {agent} --state a.json >>agent & agent=$!; "
+        ),
         wait("reconnected", "manager"),
         // A folder stands where the file of the day was.
         "file=$(echo results/*.jsonl); until mkdir $file 2>/dev/null; do mv $file old; done; "
@@ -109,7 +111,8 @@ fn manager_and_agent() -> String {
         wait("not_stored", "manager"),
         // With room for one, the agent has to drop some of these.
         "made() { grep -c item a.json.spool; }; before=$(made); \
-         until [ $(made) -gt $((before + 2)) ]; do sleep 0.01; done; ".to_string(),
+         until [ $(made) -gt $((before + 2)) ]; do sleep 0.01; done; "
+            .to_string(),
         "rmdir $file; ".to_string(),
         wait("dropped", "manager"),
         "kill -INT $agent; wait $agent; ".to_string(),

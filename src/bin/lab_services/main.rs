@@ -63,7 +63,7 @@ struct Args {
     /// may be given more than once
     #[arg(long = "break", value_name = "COMMAND")]
     breaks: Vec<Command>,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
 }

@@ -34,7 +34,7 @@ pub struct Args {
     /// Print each packet byte by byte, with its meaning (dns, ntp and icmp)
     #[arg(long)]
     explain: bool,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
 }

@@ -42,7 +42,7 @@ pub struct Args {
     /// Print neither results nor changes
     #[arg(short, long)]
     quiet: bool,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
     /// Store the results in this folder, one file per day (UTC); the next start continues from them

@@ -80,7 +80,7 @@ struct Args {
     /// Run at most N checks at once, each on its own thread
     #[arg(long, value_name = "N", default_value_t = pool::THREADS, allow_negative_numbers = true)]
     threads: usize,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
 }

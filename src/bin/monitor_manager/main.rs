@@ -75,7 +75,7 @@ struct Args {
     /// Print what needs attention, but not every result
     #[arg(short, long)]
     quiet: bool,
-    /// Print JSON lines
+    /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
 }
