@@ -83,11 +83,18 @@ impl<T> Pair<T> {
 
 /// The time now, to the microsecond, in UTC.
 pub fn now() -> Timestamp {
-    let nanos = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
+    timestamp(SystemTime::now())
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let nanos = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let micros = i64::try_from(nanos / 1000).unwrap_or(0);
     Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The time of day, in UTC, to the microsecond: `08:18:28.123456`.
+pub fn time_of_day(time: SystemTime) -> String {
+    timestamp(time).strftime("%H:%M:%S.%6f").to_string()
 }
 
 /// A stamp as it stands in a packet, always 27 bytes: `2026-11-21T08:18:28.123456Z`
@@ -114,6 +121,8 @@ mod tests {
     fn a_stamp_has_27_bytes_whatever_the_time() {
         assert_eq!(stamp(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000Z");
         assert_eq!(stamp(now()).len(), 27);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(86_400_000_000 + 3_661_000_007);
+        assert_eq!(time_of_day(time), "01:01:01.000007");
     }
 
     #[test]

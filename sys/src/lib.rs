@@ -12,7 +12,7 @@
 //! | [`retransmits`] of a connection | yes | macOS | no |
 //! | [`keep_syns`], [`bytes_received`]: for ICMP errors that answer segments | yes | no | no |
 //! | [`user_of_tcp_port`]: who keeps a port from being bound | yes | no | yes |
-//! | [`capture`]: whole packets | yes | no | no |
+//! | [`capture`], [`sniff`]: whole packets | yes | no | no |
 //! | [`monotonic_ns`]: one clock for all programs | yes | yes | yes |
 //! | [`hear_signals`] | INT, TERM, HUP | INT, TERM, HUP | Ctrl-C, Ctrl-Break, closing the window |
 //! | ICMP for ordinary users | datagram socket, for some groups | datagram socket | the system's own ping |
@@ -34,6 +34,8 @@ use socket2::SockRef;
 mod bsd;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(not(target_os = "linux"))]
+mod no_sniffer;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -54,6 +56,25 @@ pub use system::{
     receive, receive_packet, retransmits, show_ttl, stamp_arrivals, stamp_of_last, take_packet,
     take_syn, user_of_tcp_port, wait_for_client, wait_for_stream, whole_datagrams,
 };
+
+#[cfg(target_os = "linux")]
+pub use linux::{interface_name, see, seen_and_dropped, sniff};
+#[cfg(not(target_os = "linux"))]
+pub use no_sniffer::{interface_name, see, seen_and_dropped, sniff};
+
+/// A packet that a sniffer has seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// How many bytes of it are in the buffer.
+    pub captured: usize,
+    /// Its own length, in bytes from the IP header on.
+    pub length: usize,
+    /// The number of the interface.
+    pub interface: u32,
+    /// Whether the very same packet is seen a second time, as on loopback.
+    pub again: bool,
+    pub stamp: Option<SystemTime>,
+}
 
 /// How a datagram socket for ICMP behaves, where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

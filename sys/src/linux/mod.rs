@@ -7,6 +7,7 @@ mod message;
 mod path;
 mod ports;
 mod receive;
+mod sniffer;
 mod tcp;
 
 use std::io;
@@ -24,6 +25,7 @@ pub use self::message::{
 pub use self::path::forbid_fragments;
 pub use self::ports::user_of_tcp_port;
 pub use self::receive::receive;
+pub use self::sniffer::{interface_name, see, seen_and_dropped, sniff};
 pub use self::tcp::{
     bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read, retransmits, take_syn,
 };
