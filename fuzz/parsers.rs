@@ -90,6 +90,22 @@ pub fn udp(bytes: &[u8]) {
     }
 }
 
+/// A packet in its line, with the TCP header behind it, and in its block of a file.
+pub fn line(bytes: &[u8]) {
+    if let Ok((header, payload)) = packets::tcp::Header::parse(bytes) {
+        assert!(20 + header.options.len() + payload.len() == bytes.len());
+        assert!(!header.flags_in_letters().is_empty());
+    }
+    if let Some(line) = packets::line::Line::of(bytes) {
+        let text = line.to_string();
+        assert!(text.starts_with("IP") && !text.contains(char::is_control), "{text:?}");
+        let (length, comment) = (bytes.len(), line.damage());
+        let packet = packets::pcapng::Packet { interface: 0, ns: 0, bytes, length, comment };
+        let block = packet.block();
+        assert!(block.len().is_multiple_of(4) && block[28..28 + length] == *bytes);
+    }
+}
+
 /// Pages: no line too long, nothing that moves the cursor, and a verdict that
 /// the codecs share.
 pub fn explain(bytes: &[u8]) {

@@ -11,6 +11,7 @@
 //! | `labs/06-errors.md` | `icmp_trace` | errors: who sends them, what they quote, who hears of them |
 //! | `labs/07-lossy-network.md` | all of these | loss at the cable: who repairs it, and at what price |
 //! | any of 01 to 04 | `lossy_link` | server and client at once; a bottleneck and its queue |
+//! | any | `sniff` | a packet socket, which sees everything |
 //! | `labs/08-monitor.md` | `monitor`, `lab_services` | many protocols, four verdicts, what silence proves |
 //! | `labs/09-manager-and-agents.md` | `monitor_manager`, `monitor_agent` | state that survives, delivered at least once, stored exactly once |
 //!

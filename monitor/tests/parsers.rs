@@ -21,6 +21,9 @@ const GOLDEN: &[&[u8]] = &[
     b"\x03\x03\xd9\x2a\0\0\0\0\x45\0\0\x22\xc4\xf8\x40\0\x40\x11\x77\xd0\x7f\0\0\x01\x7f\0\0\x01\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
     // A datagram over IPv6, with a hop-by-hop header put in front of it by hand.
     b"\x60\0\0\0\0\x16\0\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x11\0\0\0\0\0\0\0\x9b\xd1\0\x09\0\x0e\xfe\x21hello\n",
+    // The server's half of a connection's opening and its LOST, on loopback.
+    b"\x45\0\0\x28\x1a\xa3\x40\0\x40\x06\x22\x2b\x7f\0\0\x01\x7f\0\0\x01\x2f\x12\xaf\xce\xd7\xf1\x6d\xed\xcb\xc3\xca\xea\x50\x18\0\x40\0\0\0\0LOST",
+    b"\x2f\x12\xaf\xce\xd7\xf1\x6d\xed\xcb\xc3\xca\xea\x60\x12\xff\xcb\0\0\0\0\x02\x04\xff\xd7",
     b"PING 1 2026-11-21T09:09:47.739633Z ABCDE",
     b"1 1795000000.123456",
     // `dig web.lab.test A`.
@@ -105,6 +108,7 @@ fn a_million_packets_through_each_parser() {
             ("icmp", parsers::icmp),
             ("icmp_error", parsers::icmp_error),
             ("udp", parsers::udp),
+            ("line", parsers::line),
             ("text", parsers::text),
         ],
     );

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use packets::pcapng::{self, Packet, RAW_IP};
-use socklab::endpoint::cause;
+use socklab::errors::cause;
 use sys::Seen;
 
 use crate::{LONGEST, NAME};

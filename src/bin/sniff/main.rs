@@ -29,9 +29,10 @@ use packets::ipv6::ICMPV6;
 use packets::line::Line;
 use socklab::cli::{self, Exit, stopping};
 use socklab::clock;
-use socklab::endpoint::{cause, no_datagram};
+use socklab::errors::cause;
 use socklab::output::{self, Painter, plural};
 use socklab::privilege::Mends;
+use socklab::sockets::no_datagram;
 
 use file::CaptureFile;
 
@@ -128,14 +129,11 @@ fn close(socket: &UdpSocket, file: Option<CaptureFile>, shown: u64) -> Result<Ex
     if let Some(file) = file {
         file.close(all, dropped)?;
     }
-    let (shown, slow) =
-        (plural(shown, "packet"), if dropped > 0 { ": too slow for them" } else { "" });
-    output::complain(
-        NAME,
-        &format!(
-            "{shown} shown, {all} passed on the interface, {dropped} dropped by the kernel{slow}"
-        ),
-    );
+    let slow = if dropped > 0 { ": this program was too slow" } else { "" };
+    let shown = plural(shown, "packet");
+    let totals =
+        format!("{shown} shown; the kernel had {all} for it, and dropped {dropped} of them{slow}");
+    output::complain(NAME, &totals);
     Ok(Exit::Ok)
 }
 

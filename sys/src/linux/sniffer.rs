@@ -79,7 +79,7 @@ pub fn see(socket: &UdpSocket, buffer: &mut [u8], timeout: Duration) -> io::Resu
         interface: from.sll_ifindex as u32,
         // On loopback each packet leaves, and then arrives: one of the two is enough.
         again: from.sll_hatype == libc::ARPHRD_LOOPBACK
-            && from.sll_pkttype == libc::PACKET_OUTGOING as u8,
+            && from.sll_pkttype == libc::PACKET_OUTGOING,
         stamp: stamp_of_last(socket),
     })
 }
