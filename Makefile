@@ -10,7 +10,7 @@ help:
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make runs     all tests, N=20 times, as root and as an ordinary user, some beside busy loops'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
-	@echo 'make bless    rewrite what the sheets quote from what the programs print'
+	@echo 'make bless    rewrite what the sheets quote, and redraw their pictures'
 	@echo 'make soak     generated runs, a thousand services a second, manager and agents under faults; half an hour'
 	@echo 'make bench    speed, beside minimal programs in C'
 	@echo 'make mutants  small changes of the code, each to be noticed by a test; see CONTRIBUTING.md'
@@ -45,6 +45,7 @@ lab-%:
 bless:
 	cargo build --quiet --bins --examples
 	BLESS=1 cargo test --quiet --test sheets sheet_
+	BLESS=1 cargo test --quiet --test pictures
 
 bench:
 	cargo bench --quiet --bench udp_ping

@@ -105,7 +105,7 @@ impl Teller<'_> {
                     far,
                     from: (event.at - took).max(0),
                     to: event.at,
-                    text: format!("connection from port {port}"),
+                    text: format!("port {port} opens"),
                     event: index,
                 })
             }
@@ -123,7 +123,7 @@ impl Teller<'_> {
                     far: self.lifeline,
                     from: event.at,
                     to: event.at,
-                    text: format!("end of port {}: {}", port(client), why.replace('_', " ")),
+                    text: format!("port {} ends: {}", port(client), why.replace('_', " ")),
                     event: index,
                 })
             }
@@ -144,7 +144,7 @@ pub fn leave_slow_acceptances(marks: &mut Vec<Mark>) {
         .iter()
         .filter_map(|mark| match mark {
             Mark::Band { opening: true, to, text, .. } => {
-                Some((accepted(text.rsplit(' ').next()?), *to))
+                Some((accepted(text.split(' ').nth(1)?), *to))
             }
             _ => None,
         })

@@ -1,6 +1,7 @@
 //! Who took part: the ledgers' programs, and those of whom only their addresses are known.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use crate::ledger::Ledger;
 use crate::model::{Lifeline, Role};
@@ -57,7 +58,11 @@ impl Lifelines {
         let everywhere = ["0.0.0.0", "[::]"]
             .iter()
             .find_map(|any| self.owners.get(&(Role::Server, format!("{any}:{port}"))).copied());
-        let index = everywhere.unwrap_or_else(|| self.add("server", address, Role::Server));
+        let index = everywhere.unwrap_or_else(|| {
+            // Of ICMP there is no port: the host itself answers.
+            let name = if address.parse::<SocketAddr>().is_ok() { "server" } else { "host" };
+            self.add(name, address, Role::Server)
+        });
         self.owners.insert((Role::Server, address.to_string()), index);
         index
     }

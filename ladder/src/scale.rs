@@ -175,8 +175,8 @@ fn typical(run: &Run) -> Time {
 /// A length of time for a person: `0.142 ms`, `98.3 ms`, `1.25 s`, three digits that count.
 pub fn length(time: Time) -> String {
     let (value, unit) = match time.abs() {
-        0..1_000_000 => (time as f64 / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (time as f64 / 1e6, "ms"),
+        0..999_500 => (time as f64 / 1e3, "µs"),
+        999_500..999_500_000 => (time as f64 / 1e6, "ms"),
         _ => (time as f64 / 1e9, "s"),
     };
     let decimals = match value.abs() {
@@ -208,6 +208,8 @@ mod tests {
             (1_250_000, "1.25 ms"),
             (98_300_000, "98.3 ms"),
             (100_000_000, "100 ms"),
+            (999_480_000, "999 ms"),
+            (999_970_000, "1 s"),
             (999_960_000_000, "1000 s"),
             (2_000_000_000, "2 s"),
         ] {

@@ -102,8 +102,15 @@ fn ends(ledger: &Ledger) -> HashMap<u64, String> {
     ledger.events.iter().filter_map(seq_and_local).collect()
 }
 
+/// How often TCP sent the segments of each request again, where it did. When, nobody tells.
+fn repeats(ledger: &Ledger) -> HashMap<u64, u64> {
+    let times = |event: &Event| event.number("retransmits").filter(|times| *times > 0);
+    let repeats = ledger.events.iter().filter_map(|event| Some((event.number("seq")?, times(event)?)));
+    repeats.collect()
+}
+
 fn client(ledger: &Ledger, seen: &mut Seen) {
-    let ends = ends(ledger);
+    let (ends, repeats) = (ends(ledger), repeats(ledger));
     let common = ledger.end();
     let far =
         ["server", "address", "host"].iter().find_map(|name| ledger.started(name)).unwrap_or("");
@@ -138,10 +145,10 @@ fn client(ledger: &Ledger, seen: &mut Seen) {
             "closed" => Some("closed by the server".to_string()),
             "reset" => Some("reset by the server".to_string()),
             "corrupt" => event.text("what").map(str::to_string),
-            "reply" | "late" => event
-                .number("retransmits")
-                .filter(|times| *times > 0)
-                .map(|times| format!("{times} sent again by TCP, when is not told")),
+            "sent" => repeats.get(&seq).map(|times| match times {
+                1 => "sent again once by TCP".to_string(),
+                times => format!("sent again {times} times by TCP"),
+            }),
             _ => event.text("why").map(str::to_string),
         };
     }

@@ -9,9 +9,9 @@ use crate::model::{Ended, Fate, Kind, Mark, Packet, Run, Time};
 use crate::scale::{Scale, Sizes, clock, length};
 use crate::selection::beginning;
 
-const SIZES: Sizes = Sizes { exchange: 84.0, busy: 220.0, idle: 130.0, broken: 34.0, apart: 15.0 };
+const SIZES: Sizes = Sizes { exchange: 84.0, busy: 220.0, idle: 130.0, broken: 34.0, apart: 24.0 };
 /// The head of the page, above the first moment.
-const TOP: f64 = 64.0;
+const TOP: f64 = 72.0;
 /// The width of a drawing that stands by itself.
 const WIDTH: f64 = 760.0;
 const ROW: f64 = 22.0;
@@ -25,7 +25,7 @@ const FIGURES: f64 = 22.5;
 pub const STYLE: &str = "\
 svg.ladder{--paper:#fff;--ink:#1d2733;--dim:#66707c;--rule:#c9d0d8;--band:#eef2f6;--arrived:#0072b2;\
 --reordered:#00795a;--duplicate:#a8487f;--late:#b06f00;--corrupt:#5b3fa8;--lost:#c44800;--unknown:#66707c;\
-background:var(--paper);font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink)}\
+background:var(--paper);font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink);color:var(--ink)}\
 @media(prefers-color-scheme:dark){svg.ladder{--paper:#14181d;--ink:#e4e8ec;--dim:#98a2ad;--rule:#3b444e;\
 --band:#212830;--arrived:#58b4e8;--reordered:#2fc79b;--duplicate:#e59cc6;--late:#f0b13c;--corrupt:#b7a3ff;\
 --lost:#ff8a4a;--unknown:#98a2ad}}\
@@ -36,7 +36,7 @@ background:var(--paper);font:13px system-ui,-apple-system,'Segoe UI',sans-serif;
 .ladder .a{stroke:currentColor;stroke-width:1.8;fill:none}.ladder .fill{fill:currentColor;stroke:none}\
 .ladder .hollow{fill:var(--paper)}\
 .ladder .label{fill:currentColor;font-size:12px;stroke:var(--paper);stroke-width:4;paint-order:stroke;stroke-linejoin:round}\
-.ladder .hit{stroke:transparent;stroke-width:16;fill:none}\
+.ladder .dim.label{fill:var(--dim)}.ladder .hit{stroke:transparent;stroke-width:16;fill:none}\
 .ladder .arrived{color:var(--arrived)}.ladder .reordered{color:var(--reordered)}.ladder .duplicate{color:var(--duplicate)}\
 .ladder .late{color:var(--late)}.ladder .corrupt{color:var(--corrupt)}.ladder .lost{color:var(--lost)}\
 .ladder .refused{color:var(--lost)}.ladder .unknown{color:var(--unknown)}\
@@ -201,7 +201,7 @@ impl Sheet<'_> {
             Ended::Here => from + if right { 6.0 } else { -6.0 },
         };
         let (top, mut bottom) = (self.y(packet.left.at), self.y(packet.came.at));
-        if bottom - top < 1.0 {
+        if bottom - top < 2.5 {
             // A line that is a fraction of a pixel off looks like two.
             bottom = top;
         }
@@ -213,7 +213,9 @@ impl Sheet<'_> {
              <line class=\"hit\" {line}/><line class=\"a body\" {line}/>"
         ));
         let dy = bottom - top;
-        self.head(packet, (end, bottom), right, dy);
+        // The slope in pixels is known for one width only; heads turn a little at most.
+        let slope = dy / (WIDTH * (end - from).abs().max(1.0) / 100.0);
+        self.head(packet, (end, bottom), right, slope);
         let words = [packet.label.as_str(), packet.fate.short()];
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         // At the arrow's beginning; of copies, which begin together, at its end.
@@ -223,15 +225,19 @@ impl Sheet<'_> {
         };
         let (anchor, shift) = if start { ("start", 14.0) } else { ("end", -14.0) };
         let above = if dy > 6.0 && packet.fate == Fate::Duplicate { 14.0 } else { -6.0 };
-        self.text("label", anchor, (at, y + above), shift, &words.join(" "));
+        let (words, y) = (escape(&words.join(" ")), y + above);
+        let why = packet.why.as_deref().filter(|_| packet.fate != Fate::Refused || packet.kind == Kind::Syn);
+        let why = why.map_or(String::new(), |why| format!("<tspan class=\"wide\">: {}</tspan>", escape(why)));
+        self.add(&format!(
+            "<text class=\"label\" text-anchor=\"{anchor}\" x=\"{at:.2}%\" y=\"{y:.1}\" dx=\"{shift:.0}\">{words}{why}</text>"
+        ));
         self.add("</g>");
     }
 
     /// What stands at the arrow's end: its head, or a cross. The shape of each
     /// fate differs, not its colour alone.
-    fn head(&mut self, packet: &Packet, (x, y): (f64, f64), right: bool, dy: f64) {
-        // The slope in pixels is known for one width only; heads turn a little at most.
-        let tilt = (dy / (WIDTH * 0.66)).atan().to_degrees().clamp(-35.0, 35.0);
+    fn head(&mut self, packet: &Packet, (x, y): (f64, f64), right: bool, slope: f64) {
+        let tilt = slope.atan().to_degrees().clamp(-35.0, 35.0);
         let turn = if right { tilt } else { 180.0 - tilt };
         let arrow = "M-1 0L-11 -5L-11 5Z";
         let shape = match packet.fate {
@@ -301,6 +307,16 @@ impl Sheet<'_> {
     /// What is written at lifelines and on bands, before everything else.
     fn words(&mut self) {
         let last = self.run.lifelines.len() - 1;
+        let mut taken: Vec<(usize, f64)> = Vec::new();
+        // What is said at the same moment stands in lines of its own.
+        let mut line = |lifeline: usize, mut y: f64| {
+            let near = |used: f64, y: f64| (used - y).abs() < 14.0;
+            while taken.iter().rev().take(9).any(|&(at, used)| at == lifeline && near(used, y)) {
+                y += 14.0;
+            }
+            taken.push((lifeline, y));
+            y
+        };
         for mark in &self.run.marks {
             let at_right = |lifeline: usize| lifeline > 0 && lifeline == last;
             match mark {
@@ -308,7 +324,8 @@ impl Sheet<'_> {
                     let x = x(self.run, *lifeline);
                     let (anchor, shift) =
                         if at_right(*lifeline) { ("end", -10.0) } else { ("start", 10.0) };
-                    let (y, label, after) = (self.y(*to) + 4.0, escape(label), length(to - from));
+                    let y = line(*lifeline, self.y(*to) + 2.0);
+                    let (label, after) = (escape(label), length(to - from));
                     self.add(&format!(
                         "<text class=\"said\" text-anchor=\"{anchor}\" x=\"{x:.2}%\" y=\"{y:.1}\" dx=\"{shift:.0}\">\
                          {label} timed out<tspan class=\"wide\"> after {after}</tspan></text>"
@@ -317,13 +334,8 @@ impl Sheet<'_> {
                 Mark::Note { lifeline, at, text, .. } => {
                     let (anchor, shift) =
                         if at_right(*lifeline) { ("end", -10.0) } else { ("start", 10.0) };
-                    self.text(
-                        "note",
-                        anchor,
-                        (x(self.run, *lifeline), self.y(*at) + 4.0),
-                        shift,
-                        text,
-                    );
+                    let place = (x(self.run, *lifeline), line(*lifeline, self.y(*at) + 2.0));
+                    self.text("note", anchor, place, shift, text);
                 }
                 Mark::Band { near, far, from, to, text, opening, .. } => {
                     let took =
@@ -413,6 +425,10 @@ pub fn looks(run: &Run) -> Vec<(&Packet, &'static str)> {
     looks.extend(of(Fate::Arrived, &[Kind::Error]).map(|packet| (packet, "ICMP error")));
     let end = "end of the connection, in place of a reply";
     looks.extend(of(Fate::Arrived, &[Kind::End]).map(|packet| (packet, end)));
+    // An arrow that arrived explains itself.
+    if looks.len() == 1 {
+        looks.retain(|(packet, _)| packet.fate != Fate::Arrived);
+    }
     looks
 }
 

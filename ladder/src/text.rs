@@ -341,9 +341,10 @@ fn words(packet: &Packet) -> String {
     let said = packet.kind == Kind::Request && packet.fate == Fate::Refused;
     let why = packet.why.as_deref().filter(|_| !said).unwrap_or("");
     let fate = packet.fate.short();
-    let colon = if fate.is_empty() || why.is_empty() { "" } else { ":" };
-    let parts = [packet.label.as_str(), &format!("{fate}{colon}"), why];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let words = [packet.label.as_str(), fate];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let colon = if why.is_empty() { "" } else { ": " };
+    format!("{}{colon}{why}", words.join(" "))
 }
 
 /// Colour, line and head: each fate has its own, also without colour.
