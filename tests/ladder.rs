@@ -333,3 +333,80 @@ fn ten_thousand_pings_are_thinned_out_and_that_is_said() {
     );
     all_are_drawn_once(&run);
 }
+
+/// A client, a link and a server, each with its ledger.
+fn through_a_link(server: &[&str], link: &[&str], client: &[&str]) -> Told {
+    let start = |words: &[&str]| {
+        let mut running = Running::start(words[0], &[&words[1..], &["--json"]].concat());
+        let first = running.line();
+        let address = listening(&first).expect("it tells where it listens").to_string();
+        (running, first, address)
+    };
+    let (server, first_of_server, address) = start(&[server, &["--bind", "127.0.0.1:0"]].concat());
+    let link = [&["lossy_link", "--listen", "127.0.0.1:0", "--to", &address], link].concat();
+    let (link, first_of_link, address) = start(&link);
+    let of_client = run(client[0], &[&client[1..], &[&address, "--json"]].concat()).stdout;
+    let of_link = [vec![first_of_link], link.interrupt().stdout].concat();
+    let of_server = [vec![first_of_server], server.interrupt().stdout].concat();
+    let file = |lines: Vec<String>| lines.join("\n") + "\n";
+    Told { files: vec![file(of_client), file(of_link), file(of_server)] }
+}
+
+#[test]
+fn a_run_through_a_lossy_link_has_three_lifelines_and_each_packet_is_two_arrows_or_one_cross() {
+    for (server, client) in [
+        (
+            &["udp_ping_server", "--loss", "0"][..],
+            &["udp_ping_client", "-n", "20", "-i", "10ms", "-W", "300ms"][..],
+        ),
+        (
+            &["udp_heartbeat", "server", "--loss", "0"],
+            &["udp_heartbeat", "client", "-n", "20", "-i", "10ms", "-W", "300ms", "--misses", "20"],
+        ),
+    ] {
+        let told = through_a_link(
+            server,
+            &["--up-drop", "2,5", "--down-drop", "3", "--seed", "1"],
+            client,
+        );
+        let run = told.run();
+        assert!(run.notes.is_empty(), "{:?}", run.notes);
+        assert_eq!(run.lifelines.len(), 3, "{:?}", run.lifelines);
+        // 20 to the link, of which 18 go on to the server; 18 replies to the link, 17 to the client.
+        assert_eq!(run.packets.len(), 20 + 18 + 18 + 17, "{client:?}");
+        let died: Vec<(Kind, &str, usize)> = run
+            .packets
+            .iter()
+            .filter(|packet| packet.fate == Fate::Dropped)
+            .map(|packet| (packet.kind, packet.label.as_str(), packet.to))
+            .collect();
+        // The third reply is that to the fourth request.
+        assert_eq!(died, [(Kind::Request, "2", 1), (Kind::Reply, "4", 1), (Kind::Request, "5", 1)]);
+        assert!(run.packets.iter().all(|packet| packet.left.known && packet.came.known));
+        all_are_drawn_once(&run);
+        // Of a pair that writes no ledger, the link's alone has the same packets.
+        let alone = Told { files: vec![told.files[1].clone()] }.run();
+        assert_eq!(alone.packets.len(), run.packets.len());
+        assert_eq!(alone.lifelines.len(), 3);
+        assert!(alone.notes.iter().any(|note| note.contains("one-way")), "{:?}", alone.notes);
+        all_are_drawn_once(&alone);
+    }
+}
+
+#[test]
+fn messages_through_a_tcp_link_are_found_in_its_pieces() {
+    for keep in [&[][..], &["--keep-open"]] {
+        let client = [&["tcp_ping", "client", "-n", "5", "-i", "10ms"], keep].concat();
+        let told = through_a_link(
+            &["tcp_ping", "server", "--loss", "0"],
+            &["--tcp", "--delay", "20ms"],
+            &client,
+        );
+        let run = told.run();
+        assert_eq!((run.packets.len(), run.lifelines.len()), (20, 3), "{:#?}", run.packets);
+        assert!(
+            run.packets.iter().all(|p| p.fate == Fate::Arrived && p.left.known && p.came.known)
+        );
+        all_are_drawn_once(&run);
+    }
+}

@@ -44,9 +44,12 @@ fn told_by(server: &[&str], clients: &[&[&str]]) -> Vec<String> {
     let mut running = Running::start(server[0], &bound);
     let first = running.line();
     let address = listening(&first).expect("it tells where it listens").to_string();
-    let start = |client: &&[&str]| Running::start(client[0], &[&client[1..], &[&address, "--json"]].concat());
+    let start = |client: &&[&str]| {
+        Running::start(client[0], &[&client[1..], &[&address, "--json"]].concat())
+    };
     let clients: Vec<Running> = clients.iter().map(start).collect();
-    let mut files: Vec<String> = clients.into_iter().map(|client| client.end().stdout.join("\n") + "\n").collect();
+    let mut files: Vec<String> =
+        clients.into_iter().map(|client| client.end().stdout.join("\n") + "\n").collect();
     files.push([vec![first], running.interrupt().stdout].concat().join("\n") + "\n");
     files
 }
@@ -99,13 +102,20 @@ fn compare(name: &str, picture: impl Fn() -> String) {
 
 /// Whether the drawing itself has changed, its colours or its legend.
 fn is_of_another_drawing(old: &str, new: &str) -> bool {
-    let style = |picture: &str| picture.split("</style>").next().map(|head| head.split("<style>").nth(1).map(str::to_string));
+    let style = |picture: &str| {
+        picture
+            .split("</style>")
+            .next()
+            .map(|head| head.split("<style>").nth(1).map(str::to_string))
+    };
     style(old) != style(new)
 }
 
 #[test]
 fn ten_pings_of_which_some_are_dropped() {
-    compare("udp-ping", || ladder_of(&["udp_ping_server", "--seed", "3"], &[&["udp_ping_client", "-n", "6"]]));
+    compare("udp-ping", || {
+        ladder_of(&["udp_ping_server", "--seed", "3"], &[&["udp_ping_client", "-n", "6"]])
+    });
 }
 
 #[test]
@@ -120,7 +130,8 @@ fn replies_that_are_late() {
 fn a_false_alarm() {
     compare("02-false-alarm", || {
         // The eight beats before are all answered.
-        let told = told_by(&["udp_heartbeat", "server", "--seed", "11"], &[&["udp_heartbeat", "client"]]);
+        let told =
+            told_by(&["udp_heartbeat", "server", "--seed", "11"], &[&["udp_heartbeat", "client"]]);
         draw_from(&told, Some("9"))
     });
 }
@@ -142,7 +153,9 @@ fn three_pings_that_a_kernel_answers() {
         return skip(test, &ended.stderr.join(" "));
     }
     compare("05-three-pings", || {
-        draw(&[common::run("icmp_ping", &["-n", "3", "127.0.0.1", "--json"]).stdout.join("\n") + "\n"])
+        draw(&[
+            common::run("icmp_ping", &["-n", "3", "127.0.0.1", "--json"]).stdout.join("\n") + "\n"
+        ])
     });
 }
 

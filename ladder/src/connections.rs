@@ -172,6 +172,9 @@ fn note(event: &Event) -> Option<String> {
         "icmp_error" if event.text("stage") == Some("request") => {
             format!("ICMP error, a hint: {}", event.text("meaning")?)
         }
+        "icmp_error" if event.text("near").is_some() => {
+            format!("ICMP error: {}", event.text("meaning")?)
+        }
         "next_address" => format!("next address: {}", event.text("next")?),
         _ => return None,
     })

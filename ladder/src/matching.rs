@@ -103,7 +103,11 @@ fn without_arrival(packet: &Packet, ledgers: &[Ledger]) -> Fate {
     };
     let tells_messages = there.program != "echo_server"
         || ledgers.get(packet.from).is_none_or(|here| here.started("protocol") != Some("TCP"));
+    // A link's pieces are numbered by the link alone, if no client tells of messages.
+    let piece = packet.label.starts_with('#')
+        && ledgers.get(packet.from).is_some_and(|link| link.started("transport") == Some("TCP"));
     match () {
+        () if piece => Fate::Unknown,
         () if !tells_messages => Fate::Unanswered,
         () if there.tells(packet.left.at) => Fate::Lost,
         () => Fate::Unknown,

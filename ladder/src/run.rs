@@ -8,14 +8,15 @@ use crate::ledger::Ledger;
 use crate::lifelines::{Lifelines, order};
 use crate::matching;
 use crate::model::{Line, Mark, Packet, Role, Run, Time};
-use crate::sighting;
+use crate::sighting::{self, Streams};
 
 /// Puts the ledgers together. `offset` is by how much the clocks of all but the
 /// first are ahead of it.
 pub fn run(mut ledgers: Vec<Ledger>, offset: Option<Time>) -> Run {
+    let streams = Streams::of(&ledgers);
     let mut sightings = Vec::new();
     for (index, ledger) in ledgers.iter().enumerate() {
-        sightings.extend(sighting::of(index, ledger));
+        sightings.extend(sighting::of(index, ledger, &streams));
     }
     let clocks = clocks::align(&mut ledgers, &mut sightings, offset);
     let mut lifelines = Lifelines::new(&ledgers);

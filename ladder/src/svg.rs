@@ -226,8 +226,13 @@ impl Sheet<'_> {
         let (anchor, shift) = if start { ("start", 14.0) } else { ("end", -14.0) };
         let above = if dy > 6.0 && packet.fate == Fate::Duplicate { 14.0 } else { -6.0 };
         let (words, y) = (escape(&words.join(" ")), y + above);
-        let why = packet.why.as_deref().filter(|_| packet.fate != Fate::Refused || packet.kind == Kind::Syn);
-        let why = why.map_or(String::new(), |why| format!("<tspan class=\"wide\">: {}</tspan>", escape(why)));
+        let why = packet
+            .why
+            .as_deref()
+            .filter(|_| packet.fate != Fate::Refused || packet.kind == Kind::Syn);
+        let why = why.map_or(String::new(), |why| {
+            format!("<tspan class=\"wide\">: {}</tspan>", escape(why))
+        });
         self.add(&format!(
             "<text class=\"label\" text-anchor=\"{anchor}\" x=\"{at:.2}%\" y=\"{y:.1}\" dx=\"{shift:.0}\">{words}{why}</text>"
         ));

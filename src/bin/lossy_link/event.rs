@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use logic::units::percent;
+use packets::heartbeat::Beat;
 use packets::ping;
 use serde::Serialize;
 use socklab::clock::{self, At};
@@ -134,7 +135,7 @@ pub struct Datagram {
     #[serde(flatten)]
     pub ends: Ends,
     pub bytes: usize,
-    /// The number of the toolkit's ping that it begins with, if it does.
+    /// The number of the toolkit's ping or beat that it begins with, if it does.
     pub ping: Option<u64>,
     pub fate: Fate,
     /// Just before it was sent on.
@@ -151,6 +152,8 @@ impl Datagram {
     /// One that has come, and whose fate is open.
     pub fn new(at_ns: At, way: Way, number: u64, ends: Ends, bytes: &[u8]) -> Datagram {
         let ping = ping::sequence(bytes).or_else(|| ping::sequence_of_request(bytes));
+        // A beat and its answer begin alike, with the number.
+        let ping = ping.or_else(|| Beat::parse(bytes).map(|beat| beat.seq));
         let (fate, left_ns, copies) = (Fate::Waiting, None, 0);
         let (bytes, held, corrupt, why) = (bytes.len(), false, false, None);
         Datagram {
