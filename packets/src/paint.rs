@@ -37,6 +37,12 @@ impl Painter {
         Painter { enabled: io::stdout().is_terminal() && !unwanted }
     }
 
+    /// Colours all text, whatever the terminal.
+    #[cfg(test)]
+    pub(crate) fn colourful() -> Painter {
+        Painter { enabled: true }
+    }
+
     /// Leaves all text as it is: for a file, or a test.
     pub fn plain() -> Painter {
         Painter { enabled: false }
@@ -66,9 +72,8 @@ mod tests {
 
     #[test]
     fn no_colour_where_it_is_not_wanted() {
-        let plain = Painter { enabled: false };
-        assert_eq!(plain.paint(Colour::Red, "x"), "x");
-        let colourful = Painter { enabled: true };
-        assert_eq!(colourful.paint(Colour::Red, "x"), "\x1b[31mx\x1b[0m");
+        assert_eq!(Painter::plain().paint(Colour::Red, "x"), "x");
+        let painted = Painter::colourful().paint(Colour::Red, "x");
+        assert_eq!(painted, "\x1b[31mx\x1b[0m");
     }
 }

@@ -156,15 +156,34 @@ mod tests {
             Field::of_bits(0..1, 0..4, "version", 4, "IPv4"),
             Field::of_bits(0..2, 6..10, "across", 4, "bits of two bytes, and a long meaning"),
             Field::new(2..6, "source", "127.0.0.1", "who sent it"),
+            Field::new(1..2, "of seven", "1234567", "a value as wide as its column, and two lines"),
         ];
         let expected = "
   0000  45           first byte
         0100 ....    version          4       IPv4
         .... ..01    across           4       bits of two bytes, and a long
         00.. ....                             meaning
-  0002  7f 00 00 01  source           127.0.0.1  who sent it";
+  0002  7f 00 00 01  source           127.0.0.1  who sent it
+  0001  00           of seven         1234567 a value as wide as its column, and
+                                              two lines";
         let lines = dump(&packet, &fields, Painter::plain());
         assert_eq!(lines.join("\n"), expected.trim_start_matches('\n'));
+    }
+
+    #[test]
+    fn a_meaning_fills_the_line_and_no_more() {
+        let field = Field::new(0..1, "name", 7, "x".repeat(99));
+        let lines = dump(&[0], &[field], Painter::plain());
+        assert_eq!(lines[0].len(), WIDTH);
+    }
+
+    #[test]
+    fn a_checksum_is_bold_on_its_first_line() {
+        let long = "x ".repeat(40);
+        let fields = ["checksum", "length"].map(|name| Field::new(0..2, name, "abcd", &long));
+        let lines = dump(&[0, 0], &fields, Painter::colourful());
+        let bold: Vec<bool> = lines.iter().map(|line| line.contains("\x1b[1m")).collect();
+        assert_eq!(bold, [true, false, false, false, false, false]);
     }
 
     proptest! {

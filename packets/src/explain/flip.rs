@@ -178,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn a_page_shows_the_bit_and_what_becomes_of_the_datagram() {
+        let (a, b, bytes) = datagram(b"Ping");
+        let flip = udp(a, b, &bytes, 66).unwrap();
+        let expected = "\
+Bit 66 is spoilt, after the checksum was worked out
+  in byte 8, 01010000 becomes 01110000 (50, 70)
+  payload: 50 'P' becomes 70 'p'
+  The receiver drops it.
+  The program would have read a wrong byte.";
+        let page = flip.lines(Painter::plain()).join("\n");
+        assert!(page.starts_with(expected), "{page}");
+        let json = flip.json();
+        let shown = ["bit", "field", "before", "after", "taken", "why"].map(|name| &json[name]);
+        let why = json!(flip.why);
+        let expected =
+            [json!(66), json!("payload"), json!("50 'P'"), json!("70 'p'"), json!(false)];
+        assert_eq!(shown[..5], expected.each_ref());
+        assert_eq!(shown[5], &why);
+    }
+
+    #[test]
     fn a_checksum_of_one_bit_becomes_none_and_the_datagram_is_taken() {
         // Of the last two bytes all values are tried, until the checksum has one bit.
         let (a, b, bytes) = (0..=u16::MAX)

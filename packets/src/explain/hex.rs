@@ -88,5 +88,6 @@ mod tests {
             "  ...   37 bytes more, up to 0045".into(),
         ];
         assert_eq!(lines, expected);
+        assert_eq!(plain_dump(&[b'a'; 32], 0..32, 2, Painter::plain()).len(), 2);
     }
 }

@@ -168,6 +168,25 @@ fn the_bits_of_an_ipv4_header_are_told_set_and_clear() {
 }
 
 #[test]
+fn the_fields_of_an_ipv6_header_stand_where_rfc_8200_puts_them() {
+    let mut packet = vec![0x62, 0xea, 0xbc, 0xde, 0, 0, 59, 64];
+    let hosts = ["fe80::1", "fe80::2"].map(|host| host.parse::<Ipv6Addr>().unwrap());
+    hosts.iter().for_each(|host| packet.extend(host.octets()));
+    let expected = [
+        "0..4: version and flow  ",
+        "0..1: version 6 IPv6",
+        "0..2: traffic class 46 routers may mark congestion",
+        "1..4: flow label abcde keeps packets of one flow on one way",
+        "4..6: payload length 0 bytes behind these 40",
+        "6..7: next header 59 another protocol",
+        "7..8: hop limit 64 1 less at each router; 0: dropped",
+        "8..24: source fe80::1 who sent it",
+        "24..40: destination fe80::2 whom it is for",
+    ];
+    assert_eq!(fields(&Page::ip_packet(&packet), "IPv6 header"), expected);
+}
+
+#[test]
 fn numbers_have_their_names() {
     let names = [0b00, 0b01, 0b10, 0b11, 0b1111_1100].map(congestion);
     let (unwanted, may) = ("no marks of congestion wanted", "routers may mark congestion");
