@@ -300,6 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn bursts_that_cannot_be_are_refused_with_what_can() {
+        let burst = |percent, mean| Loss::random(Rate::percent(percent), Some(mean));
+        for mean in [0.5, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let why = burst(50, mean).unwrap_err();
+            assert!(why.contains("is a number from 1 up"), "{mean}: {why}");
+        }
+        for (percent, mean, shortest) in [(90, 2.0, "at least 9.0 long"), (100, 5.0, "without end")]
+        {
+            let why = burst(percent, mean).unwrap_err();
+            assert!(why.contains(shortest), "{why}");
+        }
+        // The shortest ones that there are: each loss is followed by one success.
+        let rate = Rate::percent(50);
+        let just = Loss::Random { rate, first: 1.0, next: 0.0, burst: Some(1.0) };
+        assert_eq!(burst(50, 1.0), Ok(just));
+    }
+
+    #[test]
     fn no_other_flag_changes_what_is_lost() {
         let plain = lost(&plan(), 1, 1000);
         let much = Impairment {

@@ -280,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_entered_is_told_again() {
+        let mut probes = Probes::new(SECOND);
+        let stamp = |seq: u64| Timestamp::from_second(seq as i64).unwrap();
+        for seq in 1..=3 {
+            assert_eq!((probes.next_seq(), probes.timeout()), (seq, SECOND));
+            probes.sent(Instant::now(), stamp(seq));
+        }
+        assert_eq!((probes.stamp(0), probes.stamp(4)), (None, None));
+        assert_eq!([1, 2, 3].map(|seq| probes.stamp(seq)), [1, 2, 3].map(|seq| Some(stamp(seq))));
+    }
+
+    #[test]
     fn a_second_reply_is_a_duplicate() {
         let mut probes = probes(1, Duration::ZERO);
         probes.answered(1, &now());

@@ -236,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_are_in_the_order_of_their_boots_and_in_each_of_their_numbers() {
+        let (mut results, _) = Results::open(None).unwrap();
+        for (boot, seq) in [("b", 1), ("b", 2), ("a", 1), ("a", 2), ("c", 1)] {
+            results.store(result(1, boot, seq)).unwrap();
+        }
+        let boots = |most| {
+            let latest = results.latest(1, most);
+            latest.map(|stored| stored.delivery.boot_id().to_string()).collect::<String>()
+        };
+        assert_eq!((boots(9).as_str(), boots(3).as_str()), ("bbaac", "aac"));
+    }
+
+    #[test]
     fn what_was_dropped_is_stored_and_counted_too() {
         let (mut results, _) = Results::open(None).unwrap();
         let dropped = |first, last| Stored {

@@ -88,7 +88,6 @@ fn v4(page: &mut Page, range: Range<usize>, quoted: bool) {
         }
     };
     let length = header.length();
-    let at = |from: usize, to: usize| range.start + from..range.start + to;
     let reserved = bytes[6] >> 7;
     let fields = ipv4_fields(&header, reserved, range.start, quoted);
     page.header(format!("IPv4 header, {length} bytes"), fields);
@@ -109,7 +108,7 @@ fn v4(page: &mut Page, range: Range<usize>, quoted: bool) {
             of: "IPv4 header",
             pseudo: Vec::new(),
             packet: page.packet,
-            range: at(0, length),
+            range: range.start..range.start + length,
             header: length,
             field: range.start + 10,
             udp: false,
@@ -134,7 +133,6 @@ fn v6(page: &mut Page, range: Range<usize>, quoted: bool) {
             return page.bytes("Bytes", range);
         }
     };
-    let at = |from: usize, to: usize| range.start + from..range.start + to;
     page.header("IPv6 header, 40 bytes, without a checksum", ipv6_fields(&header, range.start));
     let end = range.start + ipv6::HEADER + payload.len();
     let missing = usize::from(header.payload_length) - payload.len();
@@ -144,7 +142,8 @@ fn v6(page: &mut Page, range: Range<usize>, quoted: bool) {
         }
         Some((protocol, rest)) => {
             let extensions = payload.len() - rest.len();
-            page.bytes("Extension headers", at(ipv6::HEADER, ipv6::HEADER + extensions));
+            let behind = range.start + ipv6::HEADER;
+            page.bytes("Extension headers", behind..behind + extensions);
             let summing = match (missing, extensions) {
                 _ if quoted => Summing::Quoted,
                 (0, 0) => Summing::Worked,

@@ -123,6 +123,19 @@ fn a_length_that_is_wrong_is_told_and_what_lies_behind_it_is_ignored() {
     );
 }
 
+#[test]
+fn where_the_ip_header_is_hidden_the_page_says_so() {
+    let host: SocketAddr = "[::1]:1".parse().unwrap();
+    let message = [129, 0, 0, 0, 0, 1, 0, 1];
+    for page in [
+        Page::icmp_message(host.ip(), host.ip(), &message),
+        Page::udp_datagram(host, host, &datagram_v6()),
+    ] {
+        let Some(Part::Note(note)) = page.parts.first() else { panic!("{page:?}") };
+        assert!(note.starts_with("The IP header is not shown"), "{note}");
+    }
+}
+
 /// A packet of IPv4 with this behind its header, as a fragment from this unit on.
 fn v4(protocol: u8, fragment_offset: u16, behind: &[u8]) -> Vec<u8> {
     let header = ipv4::Header {

@@ -187,4 +187,16 @@ mod tests {
         http.warn_cert_days = 0;
         assert_eq!(verdict(&http, 0), Verdict::Up);
     }
+
+    #[test]
+    fn the_time_is_told_step_by_step_as_far_as_it_went() {
+        assert_eq!(where_the_time_went(&Outcome::down("")), None);
+        let began = Outcome::down("").with("connect_seconds", 0.25).with("name_seconds", 0.002);
+        let expected = format!(
+            "name {}, connect {}",
+            shown(Duration::from_millis(2)),
+            shown(Duration::from_millis(250))
+        );
+        assert_eq!(where_the_time_went(&began), Some(expected));
+    }
 }

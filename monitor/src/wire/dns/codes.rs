@@ -189,3 +189,33 @@ impl FromStr for Rcode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_response_code_with_a_name_has_a_meaning() {
+        let unknown = Rcode(u16::MAX).meaning();
+        let mut meanings = Vec::new();
+        for (number, name) in RCODES {
+            let code: Rcode = name.to_lowercase().parse().unwrap();
+            assert_eq!((code, code.to_string().as_str()), (Rcode(number), name));
+            assert_ne!(code.meaning(), unknown, "{name}");
+            meanings.push(code.meaning());
+        }
+        // The five of an update share one.
+        meanings.dedup();
+        assert_eq!(meanings.len(), RCODES.len() - 4);
+    }
+
+    #[test]
+    fn a_record_type_is_read_by_its_name_or_its_number() {
+        for text in ["MX", "mx", "TYPE15", "type15"] {
+            assert_eq!(text.parse(), Ok(RecordType::MX), "{text}");
+        }
+        for text in ["TYPE", "TYPE+15", "TYPE65536", "15"] {
+            assert!(text.parse::<RecordType>().is_err(), "{text}");
+        }
+    }
+}

@@ -232,3 +232,20 @@ fn escaped(string: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_services_are_the_internets_alone() {
+        // Chaos has addresses of another kind (RFC 1035, section 3.3).
+        let bytes = [0; 16];
+        for (kind, length) in [(RecordType::A, 4), (RecordType::AAAA, 16), (RecordType::SRV, 7)] {
+            let read = |class| Data::read(&mut Reader::new(&bytes[..length]), kind, class).unwrap();
+            assert!(!matches!(read(Class::IN), Data::Other { .. }), "{kind}");
+            let bytes = bytes[..length].to_vec();
+            assert_eq!(read(Class::CH), Data::Other { kind, bytes });
+        }
+    }
+}

@@ -67,6 +67,23 @@ mod tests {
         assert_eq!(said("receive"), "2026-11-21T11:06:07.767623686Z");
     }
 
+    #[test]
+    fn a_stamp_that_is_missing_and_what_follows_the_header_are_named() {
+        let near = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_259_167);
+        let mut packet = bytes(REPLY).to_vec();
+        packet[16..24].fill(0);
+        let of = |packet: &[u8]| fields(packet, near).unwrap();
+        let reference = of(&packet)[9].clone();
+        assert_eq!(
+            (reference.name.as_str(), reference.meaning.as_str()),
+            ("reference time", "unknown")
+        );
+        assert!(of(&packet).iter().all(|field| field.name != "extensions"));
+        packet.extend([0; 4]);
+        let last = of(&packet).pop().unwrap();
+        assert_eq!((last.name.as_str(), last.bytes), ("extensions", LENGTH..LENGTH + 4));
+    }
+
     /// A request or reply of chrony's, some of its bits flipped, cut or
     /// continued; or nothing but chance.
     #[test]
