@@ -14,7 +14,10 @@ pub fn cause(why: &io::Error) -> String {
     let mut letters = text.chars();
     match letters.next() {
         // "Address already in use" stands in the middle of our sentence.
-        Some(first) => first.to_lowercase().chain(letters).collect(),
+        Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        Some(_) => text.to_string(),
         None => why.kind().to_string(),
     }
 }

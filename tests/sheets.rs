@@ -7,6 +7,7 @@
 mod common;
 
 use sheets::namespace::{self, Namespaces, SHEET_ONE};
+use sheets::parse::System;
 use sheets::{Mode, Place, lint};
 use std::fs::File;
 use std::io::Write;
@@ -17,10 +18,13 @@ fn root() -> &'static Path {
 }
 
 fn place() -> Place {
+    // The folder of programs that were built for Windows: scripts/portable.
+    let windows = std::env::var_os("SOCKLAB_WINDOWS_PROGRAMS");
     Place {
         root: root().to_path_buf(),
-        programs: common::programs().to_path_buf(),
+        programs: windows.as_ref().map_or(common::programs(), Path::new).to_path_buf(),
         path: common::path(),
+        system: if windows.is_some() { System::Windows } else { System::Linux },
     }
 }
 

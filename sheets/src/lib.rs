@@ -13,12 +13,14 @@
 //! - [`lint`]: the parts that every lab sheet must have
 //!
 //! ```
+//! use sheets::parse::System;
 //! use sheets::{Mode, Place, execute_text};
 //!
 //! let place = Place {
 //!     root: "/".into(),
 //!     programs: "/bin".into(),
 //!     path: "/usr/bin:/bin".into(),
+//!     system: System::Linux,
 //! };
 //! let sheet = "<!-- terminal: A -->\n```console\n$ echo hello\nhello\n```\n";
 //! assert!(execute_text(&place, "hello.md", sheet, Mode::Check).is_ok());
@@ -41,7 +43,7 @@ pub mod running;
 mod selftest;
 pub mod terminal;
 
-use parse::Sheet;
+use parse::{Sheet, System};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -55,6 +57,8 @@ pub struct Place {
     pub programs: PathBuf,
     /// The PATH of the terminals.
     pub path: OsString,
+    /// What the programs were built for: it decides which lines of a sheet hold.
+    pub system: System,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +101,8 @@ pub fn execute_text(
     text: &str,
     mode: Mode,
 ) -> Result<(Sheet, String), String> {
-    let sheet = Sheet::parse(name, text)?;
+    let mut sheet = Sheet::parse(name, text)?;
+    sheet.keep_for(place.system);
     // Answers and the README may do without terminals.
     let is_lab = name.starts_with("labs/") && !name.starts_with("labs/answers/");
     if is_lab && sheet.fences.is_empty() {

@@ -20,9 +20,30 @@ pub struct Fence {
     /// What must be seen in the last command's output before going on.
     pub until: Option<String>,
     pub deadline: Duration,
+    /// The systems on which it holds; none where it holds on all of them.
+    pub on: Vec<System>,
     /// The blanks before the fence, which a list item's fence has.
     pub indent: String,
     pub parts: Vec<Part>,
+}
+
+/// An operating system on which a reader may follow a sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    Linux,
+    MacOs,
+    Windows,
+}
+
+impl System {
+    fn parse(name: &str) -> Result<System, String> {
+        match name {
+            "linux" => Ok(System::Linux),
+            "macos" => Ok(System::MacOs),
+            "windows" => Ok(System::Windows),
+            _ => Err(format!("there is no system \"{name}\"; there are linux, macos and windows")),
+        }
+    }
 }
 
 /// A command with what it prints, or more of what an earlier command prints.
@@ -53,6 +74,11 @@ impl Sheet {
     pub fn commands(&self) -> usize {
         let parts = self.fences.iter().flat_map(|fence| &fence.parts);
         parts.filter(|part| part.command.is_some()).count()
+    }
+
+    /// Leaves out what holds on other systems only.
+    pub fn keep_for(&mut self, system: System) {
+        self.fences.retain(|fence| fence.on.is_empty() || fence.on.contains(&system));
     }
 
     pub fn terminals(&self) -> BTreeSet<&str> {
@@ -111,6 +137,7 @@ struct Options {
     until: Option<String>,
     prompt: Option<String>,
     deadline: Duration,
+    on: Vec<System>,
 }
 
 impl Options {
@@ -121,6 +148,7 @@ impl Options {
             until: None,
             prompt: None,
             deadline: DEFAULT_DEADLINE,
+            on: Vec::new(),
         };
         for option in comment.split(';').filter(|text| !text.trim().is_empty()) {
             let (key, value) = option.split_once(':').unwrap_or((option, ""));
@@ -133,10 +161,14 @@ impl Options {
                 "until" => options.until = Some(value.to_owned()),
                 "prompt" => options.prompt = Some(value.to_owned()),
                 "deadline" => options.deadline = parse_seconds(value)?,
+                "on" => {
+                    let names = value.split(',').map(str::trim);
+                    options.on = names.map(System::parse).collect::<Result<_, _>>()?;
+                }
                 _ => {
                     return Err(format!(
                         "unknown key \"{key}\" in the terminal comment; \
-                         there are terminal, until, prompt and deadline"
+                         there are terminal, until, prompt, deadline and on"
                     ));
                 }
             }
@@ -156,6 +188,7 @@ impl Options {
             terminal: self.terminal,
             until: self.until,
             deadline: self.deadline,
+            on: self.on,
             indent: raw.indent,
             parts,
         })

@@ -1,5 +1,6 @@
 //! The tests of the harness: true sheets pass, and each kind of false one fails and says why.
 
+use crate::parse::System;
 use crate::{Mode, Place, execute_text};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 fn place() -> Place {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Place { root, programs: "/bin".into(), path }
+    Place { root, programs: "/bin".into(), path, system: System::Linux }
 }
 
 fn check(text: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! A program on a pseudo-terminal of its own, as in the window of a learner.
 
 use crate::Place;
+use crate::parse::System;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
@@ -86,7 +87,9 @@ impl Program {
         let path = std::env::join_paths(path).map_err(io::Error::other)?;
 
         let (pty, pts) = pty_process::blocking::open().map_err(io::Error::other)?;
-        pty.resize(pty_process::Size::new(24, 80)).map_err(io::Error::other)?;
+        // A console of Windows breaks long lines itself, and for good.
+        let columns = if place.system == System::Windows { 400 } else { 80 };
+        pty.resize(pty_process::Size::new(24, columns)).map_err(io::Error::other)?;
         let mut shell = pty_process::blocking::Command::new(*SHELL)
             .arg("-c")
             .arg(format!("(exit {previous_status})\n{command}"))

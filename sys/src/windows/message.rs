@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use packets::icmp::Version;
 use socket2::{SockAddr, SockAddrStorage};
 use windows_sys::Win32::Networking::WinSock::{
-    CMSGHDR, IP_HOPLIMIT, IP_RECVTTL, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_HOPLIMIT,
+    CMSGHDR, FIONBIO, IP_HOPLIMIT, IP_RECVTTL, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_HOPLIMIT,
     LPFN_WSARECVMSG, MSG_TRUNC, POLLIN, SIO_GET_EXTENSION_FUNCTION_POINTER, SIO_TIMESTAMPING,
     SO_TIMESTAMP, SOCKET, SOL_SOCKET, TIMESTAMPING_CONFIG, TIMESTAMPING_FLAG_RX, WSABUF,
-    WSAEMSGSIZE, WSAID_WSARECVMSG, WSAIoctl, WSAMSG,
+    WSAEMSGSIZE, WSAID_WSARECVMSG, WSAIoctl, WSAMSG, ioctlsocket,
 };
 
 use super::clock;
@@ -65,7 +65,7 @@ pub fn receive_packet(
     if !poll(socket.as_raw_socket(), POLLIN, timeout)? {
         return Err(io::ErrorKind::WouldBlock.into());
     }
-    read(socket.as_raw_socket() as SOCKET, buffer)
+    take_packet(socket, buffer)
 }
 
 /// Reads a packet if one is there already.
@@ -73,7 +73,18 @@ pub fn receive_packet(
 /// # Errors
 /// As those of [`receive_packet`].
 pub fn take_packet(socket: &impl AsRawSocket, buffer: &mut [u8]) -> io::Result<Packet> {
-    receive_packet(socket, buffer, Duration::ZERO)
+    // What poll has seen may be an error, and gone: then a read would block. No
+    // flag of a single call forbids that.
+    do_not_block(socket, true);
+    let taken = read(socket.as_raw_socket() as SOCKET, buffer);
+    do_not_block(socket, false);
+    taken
+}
+
+fn do_not_block(socket: &impl AsRawSocket, wanted: bool) {
+    let mut wanted = u32::from(wanted);
+    // SAFETY: it takes a number of 32 bits.
+    unsafe { ioctlsocket(socket.as_raw_socket() as SOCKET, FIONBIO, &raw mut wanted) };
 }
 
 fn read(socket: SOCKET, buffer: &mut [u8]) -> io::Result<Packet> {

@@ -66,17 +66,22 @@ pub fn path_mtu(socket: &UdpSocket, version: Version) -> Option<u32> {
         Version::V4 => (IPPROTO_IP, IP_MTU),
         Version::V6 => (IPPROTO_IPV6, IPV6_MTU),
     };
-    let (mut mtu, mut length) = (0u32, size_of::<u32>() as i32);
-    // SAFETY: the option's value is a number of 32 bits, `mtu` has room for
+    get_int(socket, level, option)
+}
+
+/// An option's value. `None` if the system does not tell.
+pub fn get_int(socket: &impl AsRawSocket, level: i32, option: i32) -> Option<u32> {
+    let (mut value, mut length) = (0u32, size_of::<u32>() as i32);
+    // SAFETY: the option's value is a number of 32 bits, `value` has room for
     // it, and both outlive the call.
     let result = unsafe {
         getsockopt(
             socket.as_raw_socket() as SOCKET,
             level,
             option,
-            (&raw mut mtu).cast(),
+            (&raw mut value).cast(),
             &raw mut length,
         )
     };
-    (result == 0).then_some(mtu)
+    (result == 0).then_some(value)
 }

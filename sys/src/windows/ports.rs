@@ -34,7 +34,7 @@ fn table(get: impl Fn(*mut u32, &mut u32) -> u32) -> Vec<u32> {
         if get(table.as_mut_ptr(), &mut size) == 0 {
             return table;
         }
-        table = vec![0; size as usize / size_of::<u32>() + 1];
+        table = vec![0; size as usize / size_of::<u32>() * 5 / 4 + 100];
     }
     Vec::new()
 }
