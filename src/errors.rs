@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use sys::PortUser;
 
+use crate::ways;
+
 /// The operating system's words for an error, without the number that Rust
 /// puts behind them and the prefix that it puts before a resolver's.
 pub fn cause(why: &io::Error) -> String {
@@ -12,13 +14,22 @@ pub fn cause(why: &io::Error) -> String {
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     let text = text.split(" (os error").next().unwrap_or(text);
     let mut letters = text.chars();
-    match letters.next() {
+    let text = match letters.next() {
         // "Address already in use" stands in the middle of our sentence.
         Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
             first.to_lowercase().chain(letters).collect()
         }
         Some(_) => text.to_string(),
         None => why.kind().to_string(),
+    };
+    match why.kind() {
+        // Since version 15 it says no more than that where the user has not
+        // let the program's terminal have the local network.
+        io::ErrorKind::HostUnreachable if cfg!(target_os = "macos") => {
+            text + " (in a local network: is your terminal allowed to have it, in System \
+                    Settings, Privacy & Security, Local Network?)"
+        }
+        _ => text,
     }
 }
 
@@ -36,7 +47,7 @@ pub fn no_socket(why: &io::Error) -> String {
 pub fn cannot_reach(server: SocketAddr, why: &io::Error) -> String {
     let mend = match why.kind() {
         io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
-        _ => format!("is the network up (see: ip route get {})?", server.ip()),
+        _ => format!("is the network up (see: {})?", ways::to(server.ip())),
     };
     format!("cannot reach {server}: {}; {mend}", cause(why))
 }
@@ -52,24 +63,32 @@ pub fn cannot_listen(address: SocketAddr, kind: char, why: &io::Error) -> String
             let other = format!("pick another port with --bind {ip}:0");
             match user {
                 Some(PortUser::TimeWait) => format!(
-                    "a connection that is over still holds the port (TIME-WAIT, see: \
-                     ss -tan 'sport = :{port}'); wait a minute, or {other}"
+                    "a connection that is over still holds the port (TIME-WAIT, see: {}); \
+                     wait a minute, or {other}",
+                    ways::sockets("-tan", port)
                 ),
                 Some(PortUser::Connection) => format!(
-                    "it is the near end of an open connection (see: \
-                     ss -tanp 'sport = :{port}'); {other}"
+                    "it is the near end of an open connection (see: {}); {other}",
+                    ways::sockets("-tanp", port)
                 ),
                 Some(PortUser::Server) | None => format!(
-                    "another server is running there (see: ss -{kind}lnp 'sport = :{port}'), \
-                     or {other}"
+                    "another server is running there (see: {}), or {other}",
+                    ways::sockets(&format!("-{kind}lnp"), port)
                 ),
             }
         }
         io::ErrorKind::AddrNotAvailable => {
-            "no interface of this machine has that address (see: ip addr), \
-             or listen on every interface with --bind 0.0.0.0"
-                .to_string()
+            format!(
+                "no interface of this machine has that address (see: {}), \
+                 or listen on every interface with --bind 0.0.0.0",
+                ways::ADDRESSES
+            )
         }
+        io::ErrorKind::PermissionDenied if cfg!(windows) => format!(
+            "another program has the port for itself alone, or the system has reserved it \
+             (see: {}); pick another port with --bind {ip}:0",
+            ways::sockets("", port)
+        ),
         io::ErrorKind::PermissionDenied => {
             format!("ports below 1024 are for root; pick one above, as in --bind {ip}:12000")
         }

@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::error_queue::{ErrorQueue, IcmpError, Instead};
 use crate::errors::cause;
 use crate::privilege::Mends;
+use crate::ways::ADDRESSES;
 use packets::icmp::Version;
 use packets::ipv4;
 use sys::Packet;
@@ -91,11 +92,7 @@ impl IcmpSocket {
     /// Those of socket(2) and bind(2): `PermissionDenied` without the privilege.
     pub fn raw(own: SocketAddr) -> io::Result<IcmpSocket> {
         let mut icmp = IcmpSocket::of_kind(own, Kind::Raw)?;
-        // Two programs with the same one would see each other's replies.
-        icmp.identifier = match own.port() {
-            0 => SysRng.try_next_u32().map_err(io::Error::other)? as u16,
-            wanted => wanted,
-        };
+        icmp.identifier = identifier(own)?;
         sys::only_replies_and_errors(&icmp.socket, icmp.version, icmp.identifier);
         Ok(icmp)
     }
@@ -108,7 +105,10 @@ impl IcmpSocket {
     /// `raw`, unless that was merely a privilege that is missing.
     pub fn datagram(own: SocketAddr, raw: &io::Error) -> Result<IcmpSocket, String> {
         let opened = IcmpSocket::of_kind(own, Kind::Datagram).and_then(|mut icmp| {
-            icmp.identifier = icmp.socket.local_addr()?.port();
+            icmp.identifier = match sys::ICMP_DATAGRAMS.keeps_identifier {
+                true => identifier(own)?,
+                false => icmp.socket.local_addr()?.port(),
+            };
             sys::queue_errors(&icmp.socket, icmp.version);
             Ok(icmp)
         });
@@ -183,15 +183,25 @@ impl IcmpSocket {
     /// The message in a packet, without the IP header.
     fn unwrapped<'a>(&self, mut packet: Packet, buffer: &'a [u8]) -> Received<'a> {
         let bytes = &buffer[..packet.length];
-        // Raw IPv4 reads begin with the IP header, all others with the message.
-        if (self.version, self.kind) == (Version::V4, Kind::Raw)
-            && let Ok((header, message)) = ipv4::Header::parse(bytes)
+        // Raw IPv4 reads begin with the IP header, and on macOS all of IPv4's.
+        let with_header = self.kind == Kind::Raw || sys::ICMP_DATAGRAMS.with_ip_header;
+        if self.version == Version::V4
+            && with_header
+            && let Some((ttl, header, message)) = ipv4::split(bytes)
         {
-            packet.ttl = Some(header.ttl);
-            let ip_header = Some(&bytes[..header.length()]);
-            return Received { message, ip_header, packet };
+            packet.ttl = Some(ttl);
+            return Received { message, ip_header: Some(header), packet };
         }
         Received { message: bytes, ip_header: None, packet }
+    }
+}
+
+/// The identifier that is wanted, or else a random one: two programs with the
+/// same one would see each other's replies.
+fn identifier(own: SocketAddr) -> io::Result<u16> {
+    match own.port() {
+        0 => Ok(SysRng.try_next_u32().map_err(io::Error::other)? as u16),
+        wanted => Ok(wanted),
     }
 }
 
@@ -205,7 +215,7 @@ fn no_socket(own: SocketAddr, raw: &io::Error, datagram: &io::Error) -> String {
         ),
         (AddrNotAvailable, _) | (_, AddrNotAvailable) => {
             let own = own.ip();
-            format!("cannot send from {own}: no address of this machine's (see: ip addr)")
+            format!("cannot send from {own}: no address of this machine's (see: {ADDRESSES})")
         }
         (PermissionDenied | Unsupported, _) => format!(
             "no ICMP socket: a raw one needs root or CAP_NET_RAW, a datagram one is refused too \

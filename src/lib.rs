@@ -27,6 +27,7 @@
 //! | [`signals`] | Ctrl-C and SIGTERM, in place of a sudden end |
 //! | [`cli`] | command lines: one-line errors, exit statuses |
 //! | [`ports`] | the default ports |
+//! | [`ways`] | the commands by which this system shows what an error is about |
 //! | [`errors`] | errors of the operating system in words, with what would help |
 //! | [`threads`] | a thread with a name, or the reason why there is none |
 //! | [`endpoint`] | addresses on a command line, and what they resolve to |
@@ -73,6 +74,7 @@ pub mod signals;
 pub mod sockets;
 pub mod tally;
 pub mod threads;
+pub mod ways;
 
 #[cfg(test)]
 #[path = "../tests/common/hostile.rs"]

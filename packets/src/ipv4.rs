@@ -71,6 +71,17 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
+/// The TTL of a packet as a raw socket hands it out, its header, and what is
+/// behind that. The header's own length alone is looked at: on macOS such a
+/// header has a total length without itself, and in the order of the machine.
+pub fn split(packet: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    // The version, and the header's length in words of 4 bytes.
+    let first = *packet.first()?;
+    let length = usize::from(first & 0x0f) * 4;
+    let (header, message) = packet.split_at_checked(length)?;
+    (first >> 4 == 4 && length >= HEADER).then(|| (header[at::TTL], header, message))
+}
+
 impl<'a> Header<'a> {
     /// The header, and the payload as far as it is there: behind it may be
     /// more (an Ethernet frame's padding, which is cut off) or less (a packet
@@ -247,5 +258,23 @@ mod tests {
         fn no_bytes_make_the_parser_panic(bytes: Vec<u8>) {
             let _ = Header::parse(&bytes);
         }
+    }
+
+    #[test]
+    fn a_header_is_split_off_by_its_length_whatever_its_total_length_says() {
+        // As macOS hands it out: 256 bytes of message, in the order of this machine.
+        let mut packet = vec![0x45, 0, 0, 1, 0, 0, 0, 0, 64, 1, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
+        packet.extend([7; 256]);
+        let (ttl, header, message) = split(&packet).unwrap();
+        assert_eq!((ttl, header.len(), message), (64, 20, &[7; 256][..]));
+        packet[0] = 0x46;
+        assert_eq!(split(&packet).unwrap().1.len(), 24);
+        // No IPv4, a header that is too short, one that is not all there, none.
+        packet[0] = 0x65;
+        assert_eq!(split(&packet), None);
+        packet[0] = 0x44;
+        assert_eq!(split(&packet), None);
+        assert_eq!(split(&[0x45; 19]), None);
+        assert_eq!(split(&[]), None);
     }
 }

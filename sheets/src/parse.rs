@@ -11,6 +11,26 @@ pub struct Sheet {
     /// The path from the repository's root, for messages.
     pub path: String,
     pub fences: Vec<Fence>,
+    /// What other systems print, or want typed, in place of what stands there.
+    pub replacements: Vec<Replacement>,
+}
+
+/// `<!-- windows: THIS => THAT -->`
+#[derive(Debug)]
+pub struct Replacement {
+    on: System,
+    this: String,
+    that: String,
+}
+
+impl Replacement {
+    /// None if the comment is none.
+    fn parse(comment: &str) -> Option<Replacement> {
+        let (system, change) = comment.split_once(": ")?;
+        let (this, that) = change.split_once(" => ")?;
+        let on = System::parse(system).ok()?;
+        Some(Replacement { on, this: this.to_owned(), that: that.to_owned() })
+    }
 }
 
 /// A `console` fence: one look at one terminal.
@@ -22,6 +42,8 @@ pub struct Fence {
     pub deadline: Duration,
     /// The systems on which it holds; none where it holds on all of them.
     pub on: Vec<System>,
+    /// Wine does not do it as Windows does.
+    pub not_wine: bool,
     /// The blanks before the fence, which a list item's fence has.
     pub indent: String,
     pub parts: Vec<Part>,
@@ -76,9 +98,19 @@ impl Sheet {
         parts.filter(|part| part.command.is_some()).count()
     }
 
-    /// Leaves out what holds on other systems only.
+    /// Leaves out what holds on other systems only, and replaces what is
+    /// different there. Windows' programs run under Wine here.
     pub fn keep_for(&mut self, system: System) {
-        self.fences.retain(|fence| fence.on.is_empty() || fence.on.contains(&system));
+        let under_wine = system == System::Windows;
+        self.fences.retain(|fence| {
+            (fence.on.is_empty() || fence.on.contains(&system)) && !(fence.not_wine && under_wine)
+        });
+        for Replacement { this, that, .. } in self.replacements.iter().filter(|r| r.on == system) {
+            for part in self.fences.iter_mut().flat_map(|fence| &mut fence.parts) {
+                let lines = part.quoted.iter_mut().chain(&mut part.command);
+                lines.for_each(|line| *line = line.replace(this, that));
+            }
+        }
     }
 
     pub fn terminals(&self) -> BTreeSet<&str> {
@@ -90,6 +122,7 @@ impl Sheet {
     pub fn parse(path: &str, text: &str) -> Result<Sheet, String> {
         let mut fences = Vec::new();
         let mut options: Option<Options> = None;
+        let mut replacements = Vec::new();
         let at = |line: usize, what: String| format!("{path}:{line}: {what}");
         for block in blocks(text).map_err(|(line, what)| at(line, what))? {
             match block {
@@ -111,6 +144,9 @@ impl Sheet {
                     }
                     fences.push(fence);
                 }
+                Block::Comment { text, .. } if Replacement::parse(&text).is_some() => {
+                    replacements.extend(Replacement::parse(&text));
+                }
                 _ => {
                     if let Some(unused) = &options {
                         return Err(at(unused.line, NO_FENCE_BELOW.into()));
@@ -122,7 +158,7 @@ impl Sheet {
             return Err(at(unused.line, NO_FENCE_BELOW.into()));
         }
         let path = path.to_owned();
-        Ok(Sheet { path, fences })
+        Ok(Sheet { path, fences, replacements })
     }
 }
 
@@ -138,6 +174,7 @@ struct Options {
     prompt: Option<String>,
     deadline: Duration,
     on: Vec<System>,
+    not_wine: bool,
 }
 
 impl Options {
@@ -149,6 +186,7 @@ impl Options {
             prompt: None,
             deadline: DEFAULT_DEADLINE,
             on: Vec::new(),
+            not_wine: false,
         };
         for option in comment.split(';').filter(|text| !text.trim().is_empty()) {
             let (key, value) = option.split_once(':').unwrap_or((option, ""));
@@ -165,10 +203,11 @@ impl Options {
                     let names = value.split(',').map(str::trim);
                     options.on = names.map(System::parse).collect::<Result<_, _>>()?;
                 }
+                "not" if value == "wine" => options.not_wine = true,
                 _ => {
                     return Err(format!(
                         "unknown key \"{key}\" in the terminal comment; \
-                         there are terminal, until, prompt, deadline and on"
+                         there are terminal, until, prompt, deadline, on, and not: wine"
                     ));
                 }
             }
@@ -189,6 +228,7 @@ impl Options {
             until: self.until,
             deadline: self.deadline,
             on: self.on,
+            not_wine: self.not_wine,
             indent: raw.indent,
             parts,
         })

@@ -278,3 +278,22 @@ fn a_cursor_that_is_put_behind_the_prompt_leaves_it_there() {
     let editor = r"$ printf 'lab> \r\033[5C' && read -r word && echo $word";
     passes(&fence("A; prompt: lab>", &format!("{editor}\nlab> one\none")));
 }
+
+#[test]
+fn another_systems_fences_and_words_are_taken_where_its_programs_run() {
+    let sheet = "<!-- windows: hello => good-bye -->\n\
+                 <!-- terminal: A -->\n```console\n$ echo hello\nhello\n```\n\
+                 <!-- terminal: A; on: linux, macos -->\n```console\n$ echo $((1 + 1))\n2\n```\n\
+                 <!-- terminal: A; on: windows -->\n```console\n$ echo $((1 + 1))\n2\n```\n\
+                 <!-- terminal: A; not: wine -->\n```console\n$ echo it holds\nit holds\n```\n";
+    let commands = |system| {
+        let (sheet, _) =
+            execute_text(&Place { system, ..place() }, "labs/x.md", sheet, Mode::Check).unwrap();
+        let parts = sheet.fences.iter().flat_map(|fence| &fence.parts);
+        parts.map(|part| part.command.clone().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(commands(System::Linux), ["echo hello", "echo $((1 + 1))", "echo it holds"]);
+    assert_eq!(commands(System::Windows), ["echo good-bye", "echo $((1 + 1))"]);
+    let wrong = sheet.replace("on: windows", "on: beos");
+    assert!(execute_text(&place(), "labs/x.md", &wrong, Mode::Check).is_err());
+}

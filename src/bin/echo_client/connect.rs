@@ -8,6 +8,7 @@ use logic::units::show_duration;
 use socklab::cli;
 use socklab::errors::cause;
 use socklab::event::icmp_error_text;
+use socklab::ways;
 use sys::NotConnected;
 
 /// Connects to `server` within `timeout`; `None` on Ctrl-C.
@@ -32,7 +33,7 @@ pub fn connect(server: SocketAddr, timeout: Duration) -> Result<Option<TcpStream
             (_, ErrorKind::ConnectionRefused) => {
                 format!("{}; is a server running there? compare its first line", cause(&why))
             }
-            _ => format!("{}; see: ip route get {}", cause(&why), server.ip()),
+            _ => format!("{}; see: {}", cause(&why), ways::to(server.ip())),
         };
         format!("cannot connect to {server}: {why}")
     })?;

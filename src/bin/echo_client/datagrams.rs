@@ -44,6 +44,7 @@ pub fn exchange(
         // message has a socket of its own, hence a port of its own: what comes
         // in there late, or twice, is not taken for the answer to the next.
         let socket = UdpSocket::bind(any_port(server)).map_err(|why| no_socket(&why))?;
+        sys::whole_datagrams(&socket); // macOS would send no more than 9216 bytes.
         // Sends nothing: the kernel now knows whose answers, and whose errors, are for us.
         if let Err(why) = socket.connect(server) {
             let why = cannot_reach(server, &why);

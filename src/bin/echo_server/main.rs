@@ -141,6 +141,7 @@ fn open(
         if udp {
             let bound =
                 UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
+            sys::whole_datagrams(&bound); // macOS would send no more than 9216 bytes.
             both = bound.local_addr().map_err(no_address)?;
             socket = Some(bound);
         }

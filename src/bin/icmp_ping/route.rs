@@ -7,6 +7,7 @@ use packets::icmp::Version;
 use socklab::errors::cause;
 use socklab::icmp_socket::IcmpSocket;
 use socklab::sockets::any_port;
+use socklab::ways::{self, ADDRESSES};
 
 use crate::args::{Args, Interface};
 
@@ -26,7 +27,7 @@ pub fn to(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket
     };
     let socket = UdpSocket::bind(own).map_err(|why| match why.kind() {
         io::ErrorKind::AddrNotAvailable => {
-            format!("no interface of this machine has the address {} (see: ip addr)", own.ip())
+            format!("no interface of this machine has the address {} (see: {ADDRESSES})", own.ip())
         }
         _ => format!("cannot open a UDP socket from {}: {}", own.ip(), cause(&why)),
     })?;
@@ -40,7 +41,7 @@ pub fn to(target: SocketAddr, interface: Option<&Interface>) -> Result<UdpSocket
         let target = target.ip();
         let mend = match why.kind() {
             io::ErrorKind::PermissionDenied => "a broadcast address? Give that of one host".into(),
-            _ => format!("is the network up (see: ip route get {target})?"),
+            _ => format!("is the network up (see: {})?", ways::to(target)),
         };
         format!("cannot reach {target}: {}; {mend}", cause(&why))
     })?;

@@ -158,6 +158,7 @@ impl Link {
         let (up, down) = args.ways.plans(args.tcp)?;
         sys::allow_many_files(); // Each client is one.
         let near = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
+        sys::whole_datagrams(&near); // macOS would send no more than 9216 bytes.
         near.set_read_timeout(Some(LOOK_UP))
             .map_err(|why| format!("cannot set a timeout: {}", cause(&why)))?;
         let address = own_address(&near)?;

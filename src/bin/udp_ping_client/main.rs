@@ -82,6 +82,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     ask_each(&servers, &reporter, |server, more| {
         // A socket on any free port of ours.
         let socket = UdpSocket::bind(any_port(server)).map_err(|why| no_socket(&why))?;
+        sys::whole_datagrams(&socket); // macOS would send no more than 9216 bytes.
         // Sends nothing: the kernel now knows whose replies, and whose errors, are for us.
         match socket.connect(server) {
             Ok(()) => ping(args, size, &not_itself(socket)?, server, more, &reporter),

@@ -73,6 +73,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let address = args.bind.resolve(ports::UDP_PING, Family::Any)?;
     // From here on the kernel keeps what comes to this port until it is read.
     let socket = UdpSocket::bind(address).map_err(|why| cannot_listen(address, 'u', &why))?;
+    sys::whole_datagrams(&socket); // macOS would send no more than 9216 bytes.
     // A read ends without a datagram now and then, so that Ctrl-C is seen.
     socket.set_read_timeout(Some(LOOK_UP)).map_err(|why| format!("cannot set a timeout: {why}"))?;
     let address = own_address(&socket)?;
