@@ -102,7 +102,7 @@ impl<'a> Running<'a> {
                 Progress::Differs { .. } => Some(Err(Wrong)),
                 _ if view.ended => Some(Err(Wrong)),
                 // Blessing takes what there is.
-                _ if mode == Mode::Bless && go_on && view.quiet_for > QUIET => Some(Err(Wrong)),
+                _ if mode == Mode::Bless && go_on && self.is_quiet(view) => Some(Err(Wrong)),
                 _ => None,
             }
         });
@@ -151,6 +151,16 @@ impl<'a> Running<'a> {
         until.is_none_or(|text| lines.any(|line| line.contains(text)))
     }
 
+    /// Nothing more is to come, it seems. What was typed has an answer only when
+    /// the prompt is back: however long that takes, the answer belongs to this step.
+    fn is_quiet(&self, view: &View) -> bool {
+        let answered = self.step.part.typed.as_ref().is_none_or(|typed| {
+            let echo = format!("{} {}", typed.prompt, typed.text);
+            view.unfinished.starts_with(&typed.prompt) && self.printed_in(view).contains(&echo)
+        });
+        view.quiet_for > QUIET && answered
+    }
+
     pub fn ends_within(&self, time: Duration) -> bool {
         let ended = |view: &View| view.ended.then_some(());
         self.program.wait_for(Instant::now() + time, ended).is_some()
@@ -175,7 +185,7 @@ impl<'a> Running<'a> {
         }
         let (deadline, to_the_end) = (self.step.deadline, self.step.to_the_end);
         let settled = self.program.wait_for(deadline, |view| {
-            let quiet = view.ended || (!to_the_end && view.quiet_for > QUIET);
+            let quiet = view.ended || (!to_the_end && self.is_quiet(view));
             (quiet && self.has_seen_until(view)).then_some(())
         });
         Ok(settled.is_some())

@@ -274,6 +274,16 @@ fn blessing_mends_what_follows_on_a_typed_line() {
 }
 
 #[test]
+fn an_answer_that_takes_its_time_is_blessed_behind_what_was_typed() {
+    let slow = CONSOLE.replace("echo \"", "sleep 1; echo \"");
+    let sheet = |answer: &str| {
+        fence("A; prompt: lab>", &format!("{slow}\nlab> one\n{answer}"))
+            + &fence("A; prompt: lab>", "lab> two\ntwo two\nlab> exit\nbye")
+    };
+    assert_eq!(bless(&sheet("wrong")).unwrap(), sheet("one one"));
+}
+
+#[test]
 fn a_cursor_that_is_put_behind_the_prompt_leaves_it_there() {
     let editor = r"$ printf 'lab> \r\033[5C' && read -r word && echo $word";
     passes(&fence("A; prompt: lab>", &format!("{editor}\nlab> one\none")));
