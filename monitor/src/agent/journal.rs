@@ -213,11 +213,9 @@ fn checked(line: &Line) -> io::Result<String> {
     Ok(format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes())))
 }
 
-/// A line without its end, if nothing is wrong with it. Version 0.1.0 wrote
-/// them without a checksum.
+/// A line without its end, if nothing is wrong with it.
 fn parse(line: &[u8]) -> Option<Line> {
-    let text = if line.starts_with(b"{") { line } else { unchecked(line)? };
-    let line: Line = serde_json::from_slice(text).ok()?;
+    let line: Line = serde_json::from_slice(unchecked(line)?).ok()?;
     let message = match &line {
         Line::Item(item) => Message::from(item.clone()),
         Line::Acked(ack) => Message::Ack(ack.clone()),

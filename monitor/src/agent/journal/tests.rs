@@ -59,13 +59,15 @@ fn a_crash_in_the_middle_of_a_line_loses_that_line_alone() {
 fn a_damaged_line_is_left_out_and_its_numbers_are_noted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
-    for damaged in 1..=3u64 {
+    let cases = (1..=3u64).flat_map(|damaged| [(damaged, false), (damaged, true)]);
+    for (damaged, without_checksum) in cases {
         let _ = fs::remove_file(&path);
         let (mut journal, _) = Journal::open(&path, 100).unwrap();
         (1..=4).for_each(|seq| journal.push(item(seq)).unwrap());
         let content = fs::read_to_string(&path).unwrap();
         let line = content.lines().nth(damaged as usize - 1).unwrap();
-        let content = content.replace(line, &line.replace("up", "uq"));
+        let spoilt = if without_checksum { line[9..].into() } else { line.replace("up", "uq") };
+        let content = content.replace(line, &spoilt);
         fs::write(&path, &content).unwrap();
         let (journal, damage) = Journal::open(&path, 100).unwrap();
         let note = Dropped { boot_id: BOOT.into(), first: damaged, last: damaged };
