@@ -360,8 +360,14 @@ fn an_agent_reads_while_it_cannot_write() {
     // More than all buffers on the way take.
     agent.report_long(10_000, 4000);
     let mut manager = streams.recv_timeout(DEADLINE).unwrap();
-    // By now the agent has filled them, or on a slow machine soon will have.
-    thread::sleep(Duration::from_secs(3));
+    // Until nothing comes any more: the agent has filled them. Where a machine is so
+    // slow that this is seen too early, the test is weaker, not wrong.
+    let (mut buffer, mut before, mut waiting) = (vec![0; 64 << 20], 0, 1);
+    while before != waiting {
+        before = waiting;
+        thread::sleep(Duration::from_millis(300));
+        waiting = manager.peek(&mut buffer).unwrap();
+    }
     let config = Message::Config(Config { rev: 7, tasks: Vec::new() });
     manager.write_all(config.line().unwrap().as_bytes()).unwrap();
     let began = Instant::now();

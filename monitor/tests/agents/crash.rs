@@ -31,6 +31,7 @@ fn a_manager_killed_while_it_is_given_tasks_remembers_what_it_confirmed() {
         for _ in 0..done {
             lines.extend(manager.process().line_with(" added, "));
         }
+        // Not a wait for anything: the kill comes at any moment of its work.
         thread::sleep(Duration::from_micros(chance.random_range(0..20_000)));
         lines.extend(manager.kill_and_read());
         for line in lines {

@@ -78,6 +78,7 @@ fn a_crowd_of_agents_is_served_without_a_backlog() {
         manager.command("list_all_queues", "agent");
         slowest = slowest.max(asked.elapsed());
         manager.process().printed();
+        // Not a wait for anything: a person asks now and then.
         thread::sleep(Duration::from_millis(100));
     }
     let status = fs::read_to_string(format!("/proc/{}/status", manager.process().id())).unwrap();
@@ -95,6 +96,6 @@ fn a_crowd_of_agents_is_served_without_a_backlog() {
     // A result is confirmed within a tenth of a second; two agents in ten may
     // have one under way, on a machine that does other things as well many more.
     assert!((left as u64) < agents * 10, "{left} unconfirmed");
-    let stored: usize = manager.stored().values().map(Vec::len).sum();
-    wait_until("results were stored", || stored as u64 > agents * seconds);
+    let stored = || manager.stored().values().map(Vec::len).sum::<usize>();
+    wait_until("results were stored", || stored() as u64 > agents * seconds);
 }

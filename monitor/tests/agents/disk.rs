@@ -1,13 +1,12 @@
 //! An agent whose disk is full for a while loses nothing that it calls kept.
 
 use std::fs;
-use std::time::Duration;
 
 use monitor::agent::journal::{Damage, Journal};
 use serde_json::Value;
 
 use crate::common::{lacks, program, skip, tool};
-use crate::world::Manager;
+use crate::world::{Manager, wait_until};
 
 #[test]
 fn what_came_while_the_disk_was_full_is_written_when_there_is_room() {
@@ -27,7 +26,8 @@ fn what_came_while_the_disk_was_full_is_written_when_there_is_room() {
     }
     let disk = folder.path().join("disk");
     fs::create_dir(&disk).unwrap();
-    // Its manager goes, then the disk is full, then there is room again.
+    // Its manager goes, then the disk is full, then there is room again. For four
+    // seconds nothing can be seen from outside: results are made, and not written.
     let script = format!(
         "mount -t tmpfs -o size=128k none {disk}
         {agent} --manager {manager} --state {disk}/agent.json --json >out 2>err &
@@ -48,7 +48,7 @@ fn what_came_while_the_disk_was_full_is_written_when_there_is_room() {
         command.current_dir(folder.path()).stdout(std::process::Stdio::piped()).spawn().unwrap();
     manager.process().line_with("agent 1 connected").unwrap();
     manager.process().line_with("confirmed revision").unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_until("results are stored", || !manager.stored().is_empty());
     manager.kill();
     assert!(child.wait().unwrap().success());
 

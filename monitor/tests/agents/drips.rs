@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,29 +74,40 @@ fn a_managers_handshake_has_one_end_however_it_drips() {
     assert!(line.contains("nothing heard for 25 s"), "{line}");
 }
 
-#[test]
-fn an_agent_gives_a_dripping_manager_up_and_hears_its_signal() {
-    let folder = tempfile::tempdir().unwrap();
-    with_certificates(folder.path());
+/// A manager that drips, and tells when somebody has connected.
+fn dripping() -> (String, Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let (connected, connections) = mpsc::channel();
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = connected.send(());
             // A record of a handshake of 16 KiB, of which a ServerHello is to come.
             let mut record = vec![22, 3, 3, 0x3f, 0xff, 2, 0, 0x3f, 0xfb, 3, 3];
             record.resize(16 * 1024, 0);
             drip(&mut stream, &record);
         }
     });
-    let args = ["--manager", &address, "--tls-ca", "ca.pem"];
-    let mut agent = Process::start("monitor_agent", folder.path(), &args);
+    (address, connections)
+}
+
+#[test]
+fn an_agent_gives_a_dripping_manager_up_and_hears_its_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    with_certificates(folder.path());
+    let (address, _connections) = dripping();
+    let start = |address: &str| {
+        let args = ["--manager", address, "--tls-ca", "ca.pem"];
+        Process::start("monitor_agent", folder.path(), &args)
+    };
+    let mut agent = start(&address);
     let line = agent.line_with("no manager").unwrap();
     assert!(line.contains("does not let it in within 10 s"), "{line}");
     ends_soon(agent);
     // And while it waits for the first time.
-    let mut agent = Process::start("monitor_agent", folder.path(), &args);
-    agent.line_with("a new agent").unwrap();
-    thread::sleep(Duration::from_millis(500));
+    let (address, connections) = dripping();
+    let agent = start(&address);
+    connections.recv_timeout(DEADLINE).unwrap();
     ends_soon(agent);
 }
 
@@ -115,7 +127,7 @@ fn ends_soon(agent: Process) {
 #[test]
 fn an_agent_ends_at_once_whatever_it_waits_for() {
     const NAME: &str = "an_agent_ends_at_once_whatever_it_waits_for";
-    if let Some(why) = lacks(&["timeout", "unshare", "ip", "mount"]) {
+    if let Some(why) = lacks(&["timeout", "unshare", "ip", "mount", "ss"]) {
         return skip(NAME, &why);
     }
     // A host that takes every packet and answers none: as the manager, and as
@@ -123,7 +135,7 @@ fn an_agent_ends_at_once_whatever_it_waits_for() {
     let world = "ip link add d0 type veth peer name d1 && ip link set d1 up && ip addr add 198.51.100.1/24 dev d0 && \
                  ip link set d0 up && \
                  ip neigh add 198.51.100.2 lladdr 02:00:00:00:00:01 dev d0 || exit 98; ";
-    let ends = "sleep 1; began=$(date +%s%N); kill $agent; wait $agent; echo status $?; \
+    let ends = "until [ \"$(ss -Hatun dst 198.51.100.2)\" ]; do sleep 0.01; done; began=$(date +%s%N); kill $agent; wait $agent; echo status $?; \
                 echo took $((($(date +%s%N) - began) / 1000000)) ms";
     for start in [
         "monitor_agent --manager 198.51.100.2 & agent=$!; ",

@@ -4,13 +4,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::common::{lacks, skip, tool};
+use crate::common::{DEADLINE, lacks, skip, tool};
 use crate::world::{CLOCK_LIBRARY, Cable, Manager, wait_until};
 
 /// A program in Python, killed when it is dropped.
@@ -51,7 +52,8 @@ fn an_agent_from_the_page_loses_nothing_when_managers_die_and_welcomes_are_lost(
     fs::write(folder.path().join("token"), "4f".repeat(32) + "\n").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || for _ in listener.incoming() {});
+    let (checked, checks) = mpsc::channel();
+    thread::spawn(move || listener.incoming().try_for_each(|_| checked.send(())));
 
     let mut manager = Manager::start(folder.path(), &["--token-file", "token"]);
     manager.command(&format!("addconf 1 tcp 127.0.0.1 {port} 1"), "added");
@@ -67,7 +69,8 @@ fn an_agent_from_the_page_loses_nothing_when_managers_die_and_welcomes_are_lost(
         wait_until("results are stored", || stored(&manager) > before + 3);
         manager.kill();
         // It goes on alone for a while.
-        thread::sleep(std::time::Duration::from_secs(2));
+        checks.try_iter().for_each(drop);
+        (0..3).for_each(|_| checks.recv_timeout(DEADLINE).unwrap());
         manager.restart();
         manager.process().line_with("agent 1 page connected").unwrap();
         cable.cut();

@@ -33,6 +33,7 @@ impl Trouble {
                     if make(manager, &stop).is_some() {
                         made.fetch_add(1, Ordering::SeqCst);
                     }
+                    // Not a wait for anything, as below: this is the trouble.
                     thread::sleep(Duration::from_millis(200));
                 }
             });
