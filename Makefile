@@ -12,7 +12,7 @@ help:
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
 	@echo 'make bless    rewrite what the sheets quote, and redraw their pictures'
 	@echo 'make soak     generated runs, a thousand services a second, manager and agents under faults; half an hour'
-	@echo 'make bench    speed, beside minimal programs in C'
+	@echo 'make bench    speed, beside minimal programs in C, and the link beside socat'
 	@echo 'make mutants  small changes of the code, each to be noticed by a test; see CONTRIBUTING.md'
 	@echo 'make fuzz     every parser for a minute, with cargo fuzz; see fuzz/README.md'
 
@@ -52,6 +52,7 @@ bench:
 	cargo bench --quiet --bench echo
 	cargo bench --quiet --bench tcp_ping
 	cargo bench --quiet --bench icmp_ping
+	cargo bench --quiet --bench lossy_link
 
 soak:
 	GENERATED_SECONDS=120 cargo test --quiet --test generated -- --nocapture --test-threads 2

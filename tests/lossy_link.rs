@@ -321,3 +321,20 @@ fn flags_that_do_not_fit_the_transport_are_refused_with_the_reason() {
         assert!(ended.stderr.len() == 1 && ended.stderr[0].contains(word), "{ended:?}");
     }
 }
+
+/// Under "Write your own" of sheets 02 and 04; of 01 and 03 above.
+#[test]
+fn the_link_does_to_a_program_what_the_sheets_say() {
+    let server =
+        Server::start_command("udp_heartbeat", &["server", "--bind", "127.0.0.1:0", "--loss", "0"]);
+    let wire = link(&server.at(), &["--drop", "2,5,9,20,21,22"]);
+    let watcher = run("udp_heartbeat", &["client", &wire.at(), "--misses", "3", "-W", "300ms"]);
+    let alarm = "server assumed down after beat 22: 3 unanswered in a row";
+    assert!(watcher.stdout.iter().any(|line| line.starts_with(alarm)), "{watcher:?}");
+
+    let server = Server::start("echo_server", &[]);
+    let wire = link(&server.at(), &["--down-corrupt", "100%"]);
+    let client = run("echo_client", &[&wire.at(), "--message", "hello"]);
+    let different = |line: &String| line.contains("different: byte");
+    assert!(client.stdout.iter().any(different), "{client:?}");
+}
