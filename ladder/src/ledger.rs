@@ -144,6 +144,7 @@ impl Bad {
         let (number, why) = self.first?;
         let left_out = match self.count {
             1 => "left out".to_string(),
+            2 => "left out, and 1 more line".to_string(),
             more => format!("left out, and {} more lines", more - 1),
         };
         Some(format!("{source}:{number}: {why}; {left_out}"))

@@ -136,7 +136,15 @@ impl Sheet<'_> {
                 (None, true) => "",
                 (None, false) => "(tells nothing)",
             };
-            self.text("dim", "middle", (x, 41.0), 0.0, address);
+            // On a narrow page, of many addresses there is room for the ports.
+            let (host, port) = address.rsplit_once(':').unwrap_or(("", address));
+            let narrow = if self.run.lifelines.len() > 2 { "wide" } else { "" };
+            let (host, port) = (escape(host), escape(port));
+            let colon = if host.is_empty() { "" } else { ":" };
+            self.add(&format!(
+                "<text class=\"dim\" text-anchor=\"middle\" x=\"{x:.2}%\" y=\"41\">\
+                 <tspan class=\"{narrow}\">{host}</tspan>{colon}{port}</text>"
+            ));
             self.add(&format!(
                 "<line class=\"life\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"50\" y2=\"{bottom:.1}\"/>"
             ));

@@ -1,5 +1,8 @@
 //! Ledgers for the tests, as the programs write them.
 
+// Each test file is a crate of its own, and none uses everything.
+#![allow(dead_code)]
+
 use ladder::ledger::read;
 use ladder::model::Run;
 

@@ -72,12 +72,13 @@ fn run(args: &Args) -> Result<Exit, String> {
         let name = if file == "-" { "stdin" } else { file };
         ledger::read(name, &bytes, &mut ledgers, &mut wrong);
     }
-    for line in &wrong {
-        output::complain(NAME, line);
-    }
     let mut run = put_together(ledgers, args.offset);
     if run.packets.is_empty() && run.marks.is_empty() {
-        return Err("there is nothing to draw: no packet in what was read".to_string());
+        let nothing = "there is nothing to draw: no packet in what was read".to_string();
+        return Err(wrong.into_iter().next().unwrap_or(nothing));
+    }
+    for line in &wrong {
+        output::complain(NAME, line);
     }
     let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     let every = args.every.map(|every| every as usize);
