@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::look::{escape, words};
 use crate::model::{Mark, Run};
 use crate::scale::length;
-use crate::svg::{self, escape};
+use crate::svg;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{margin:0;background:light-dark(#fff,#14181d);color:light-dark(#1d2733,#e4e8ec);\
@@ -76,7 +77,7 @@ fn events(run: &Run) -> String {
             .filter_map(|index| run.events.get(*index))
             .map(|line| serde_json::json!([line.program, line.json]))
             .collect();
-        serde_json::json!([svg::words(packet), lines])
+        serde_json::json!([words(packet), lines])
     };
     let all: Vec<_> = run.packets.iter().map(of).collect();
     serde_json::Value::from(all).to_string().replace('<', "\\u003c")

@@ -13,7 +13,8 @@
 //! | [`selection`] | which part is drawn |
 //! | [`points`] | the moments that need a place |
 //! | [`scale`] | from moments to distances |
-//! | [`grid`], [`text`] | drawing for a terminal |
+//! | [`look`] | how a packet looks, and what is said of it |
+//! | [`grid`], [`rows`], [`legend`], [`text`] | drawing for a terminal |
 //! | [`svg`], [`html`] | drawing as a picture, and as a page |
 //!
 //! ```
@@ -33,10 +34,13 @@ pub mod connections;
 pub mod grid;
 pub mod html;
 pub mod ledger;
+pub mod legend;
 pub mod lifelines;
+pub mod look;
 pub mod matching;
 pub mod model;
 pub mod points;
+pub mod rows;
 pub mod run;
 pub mod scale;
 pub mod selection;

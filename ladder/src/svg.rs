@@ -3,9 +3,10 @@
 //! Sideways everything is in per cent of the width, so that the same drawing
 //! fits a page of any width; downwards it is in pixels.
 
-use std::fmt::Write as _;
+mod marks;
 
-use crate::model::{Ended, Fate, Kind, Mark, Packet, Run, Time};
+use crate::look::{class, escape, looks, words};
+use crate::model::{Ended, Fate, Kind, Packet, Run, Time};
 use crate::scale::{Scale, Sizes, clock, length};
 use crate::selection::beginning;
 
@@ -22,30 +23,7 @@ const FIGURES: f64 = 22.5;
 
 /// Colours for the colour-blind (after Okabe and Ito), and dashes that tell the
 /// same in grey. Each class has one for light and one for dark paper.
-pub const STYLE: &str = "\
-svg.ladder{--paper:#fff;--ink:#1d2733;--dim:#66707c;--rule:#c9d0d8;--band:#eef2f6;--arrived:#0072b2;\
---reordered:#00795a;--duplicate:#a8487f;--late:#b06f00;--corrupt:#5b3fa8;--lost:#c44800;--unknown:#66707c;\
-background:var(--paper);font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink);color:var(--ink)}\
-@media(prefers-color-scheme:dark){svg.ladder{--paper:#14181d;--ink:#e4e8ec;--dim:#98a2ad;--rule:#3b444e;\
---band:#212830;--arrived:#58b4e8;--reordered:#2fc79b;--duplicate:#e59cc6;--late:#f0b13c;--corrupt:#b7a3ff;\
---lost:#ff8a4a;--unknown:#98a2ad}}\
-.ladder .name{font-weight:600;font-size:14px}.ladder .dim,.ladder .time{fill:var(--dim);font-size:12px}\
-.ladder .time{font-variant-numeric:tabular-nums}@media(max-width:520px){.ladder .name{font-size:11px}.ladder .dim,.ladder .time{font-size:11px}.ladder .wide{display:none}}\
-.ladder .life{stroke:var(--rule);stroke-width:2}.ladder .gap{stroke:var(--paper);stroke-width:6}\
-.ladder .pause{stroke:var(--dim);stroke-width:2;stroke-dasharray:1 5;stroke-linecap:round}\
-.ladder .a{stroke:currentColor;stroke-width:1.8;fill:none}.ladder .fill{fill:currentColor;stroke:none}\
-.ladder .hollow{fill:var(--paper)}\
-.ladder .label{fill:currentColor;font-size:12px;stroke:var(--paper);stroke-width:4;paint-order:stroke;stroke-linejoin:round}\
-.ladder .dim.label{fill:var(--dim)}.ladder .hit{stroke:transparent;stroke-width:16;fill:none}\
-.ladder .arrived{color:var(--arrived)}.ladder .reordered{color:var(--reordered)}.ladder .duplicate{color:var(--duplicate)}\
-.ladder .late{color:var(--late)}.ladder .corrupt{color:var(--corrupt)}.ladder .lost{color:var(--lost)}\
-.ladder .refused{color:var(--lost)}.ladder .unknown{color:var(--unknown)}\
-.ladder .reordered .a{stroke-dasharray:10 3 2 3}.ladder .duplicate .a{stroke-dasharray:2 2.5}\
-.ladder .late .a.body{stroke-dasharray:8 4}.ladder .corrupt .a.body{stroke-dasharray:3 2 8 2}\
-.ladder .refused .a.body{stroke-dasharray:12 3}.ladder .unknown .a.body{stroke-dasharray:1 4;stroke-linecap:round}\
-.ladder .brace{stroke:var(--late);stroke-width:1.5;fill:none}.ladder .said{fill:var(--late);font-size:12px;\
-stroke:var(--paper);stroke-width:4;paint-order:stroke}\
-.ladder .band{fill:var(--band)}.ladder .note{font-size:12px;font-weight:600;stroke:var(--paper);stroke-width:4;paint-order:stroke}";
+pub const STYLE: &str = include_str!("svg.css");
 
 /// The pieces from which both a file and a page are made.
 #[derive(Debug)]
@@ -276,91 +254,6 @@ impl Sheet<'_> {
         ));
     }
 
-    /// Bands, behind everything else.
-    fn marks_behind(&mut self) {
-        for mark in &self.run.marks {
-            let Mark::Band { near, far, from, to, .. } = mark else { continue };
-            let (a, b) = (x(self.run, *near), x(self.run, *far));
-            let (top, height) = (self.y(*from), (self.y(*to) - self.y(*from)).max(4.0));
-            let (left, width) = (a.min(b), (a - b).abs());
-            self.add(&format!(
-                "<rect class=\"band\" x=\"{left:.2}%\" y=\"{top:.1}\" width=\"{width:.2}%\" height=\"{height:.1}\"/>"
-            ));
-        }
-    }
-
-    fn braces(&mut self) {
-        let mut lanes: Vec<f64> = Vec::new();
-        for mark in &self.run.marks {
-            let Mark::Timeout { lifeline, from, to, .. } = mark else { continue };
-            let (top, bottom) = (self.y(*from), self.y(*to));
-            let lane = lanes.iter().position(|busy| *busy < top).unwrap_or(lanes.len());
-            if lane > 5 {
-                continue;
-            }
-            if lane == lanes.len() {
-                lanes.push(bottom)
-            } else {
-                lanes[lane] = bottom
-            }
-            let at_left = *lifeline == 0
-                || self.run.lifelines.len() > 2 && *lifeline + 1 < self.run.lifelines.len();
-            let side = if at_left { -1.0 } else { 1.0 };
-            let out = side * (9.0 + 6.0 * lane as f64);
-            let x = x(self.run, *lifeline);
-            let height = bottom - top;
-            self.add(&format!(
-                "<svg x=\"{x:.2}%\" y=\"{top:.1}\" overflow=\"visible\"><path class=\"brace\" \
-                 d=\"M{side:.0} 0Q{out:.0} 0 {out:.0} 6V{:.1}Q{out:.0} {height:.1} {side:.0} {height:.1}\"/></svg>",
-                (height - 6.0).max(6.0)
-            ));
-        }
-    }
-
-    /// What is written at lifelines and on bands, before everything else.
-    fn words(&mut self) {
-        let last = self.run.lifelines.len() - 1;
-        let mut taken: Vec<(usize, f64)> = Vec::new();
-        // What is said at the same moment stands in lines of its own.
-        let mut line = |lifeline: usize, mut y: f64| {
-            let near = |used: f64, y: f64| (used - y).abs() < 14.0;
-            while taken.iter().rev().take(9).any(|&(at, used)| at == lifeline && near(used, y)) {
-                y += 14.0;
-            }
-            taken.push((lifeline, y));
-            y
-        };
-        for mark in &self.run.marks {
-            let at_right = |lifeline: usize| lifeline > 0 && lifeline == last;
-            match mark {
-                Mark::Timeout { lifeline, label, from, to, .. } => {
-                    let x = x(self.run, *lifeline);
-                    let (anchor, shift) =
-                        if at_right(*lifeline) { ("end", -10.0) } else { ("start", 10.0) };
-                    let y = line(*lifeline, self.y(*to) + 2.0);
-                    let (label, after) = (escape(label), length(to - from));
-                    self.add(&format!(
-                        "<text class=\"said\" text-anchor=\"{anchor}\" x=\"{x:.2}%\" y=\"{y:.1}\" dx=\"{shift:.0}\">\
-                         {label} timed out<tspan class=\"wide\"> after {after}</tspan></text>"
-                    ));
-                }
-                Mark::Note { lifeline, at, text, .. } => {
-                    let (anchor, shift) =
-                        if at_right(*lifeline) { ("end", -10.0) } else { ("start", 10.0) };
-                    let place = (x(self.run, *lifeline), line(*lifeline, self.y(*at) + 2.0));
-                    self.text("note", anchor, place, shift, text);
-                }
-                Mark::Band { near, far, from, to, text, opening, .. } => {
-                    let took =
-                        if *opening { format!(", {}", length(to - from)) } else { String::new() };
-                    let middle = f64::midpoint(x(self.run, *near), x(self.run, *far));
-                    let y = f64::midpoint(self.y(*from), self.y(*to)) + 4.0;
-                    self.text("dim label", "middle", (middle, y), 0.0, &format!("{text}{took}"));
-                }
-            }
-        }
-    }
-
     /// The marks that occur, the scale bar, the notes; returns where they end.
     fn legend(&mut self, mut y: f64) -> f64 {
         let (time, bar) = self.scale.bar(60.0);
@@ -391,74 +284,4 @@ impl Sheet<'_> {
         }
         y + 6.0
     }
-}
-
-/// The look of a packet.
-pub fn class(packet: &Packet) -> &'static str {
-    match (packet.fate, packet.kind) {
-        (Fate::Arrived, Kind::Error | Kind::End) => "refused",
-        (Fate::Arrived, _) => "arrived",
-        (Fate::Reordered, _) => "reordered",
-        (Fate::Duplicate, _) => "duplicate",
-        (Fate::Late, _) => "late",
-        (Fate::Corrupt, _) => "corrupt",
-        (Fate::SaidLost | Fate::Dropped | Fate::Lost, _) => "lost",
-        (Fate::Refused | Fate::NotSent, _) => "refused",
-        (Fate::Unanswered | Fate::Unknown, _) => "unknown",
-    }
-}
-
-/// A packet in a sentence.
-pub fn words(packet: &Packet) -> String {
-    let kind = match packet.kind {
-        Kind::Request => "request",
-        Kind::Reply => "reply",
-        Kind::Error => "ICMP error for",
-        Kind::Syn => "connection",
-        Kind::End => "end of connection",
-    };
-    let mut words = format!("{kind} {}: {}", packet.label, packet.fate.words());
-    if let Some(why) = &packet.why {
-        let _ = write!(words, " ({why})");
-    }
-    if packet.left.known && packet.came.known && !packet.fate.is_cross() {
-        let _ = write!(words, ", {} under way", length(packet.came.at - packet.left.at));
-    }
-    words
-}
-
-/// A packet of each look that occurs, and what it means.
-pub fn looks(run: &Run) -> Vec<(&Packet, &'static str)> {
-    let of = |fate: Fate, kinds: &[Kind]| {
-        run.packets.iter().find(|packet| packet.fate == fate && kinds.contains(&packet.kind))
-    };
-    let plain = [Kind::Request, Kind::Reply, Kind::Syn];
-    let mut looks: Vec<_> =
-        Fate::ALL.iter().filter_map(|fate| Some((of(*fate, &plain)?, fate.words()))).collect();
-    looks.extend(of(Fate::Arrived, &[Kind::Error]).map(|packet| (packet, "ICMP error")));
-    let end = "end of the connection, in place of a reply";
-    looks.extend(of(Fate::Arrived, &[Kind::End]).map(|packet| (packet, end)));
-    // An arrow that arrived explains itself.
-    if looks.len() == 1 {
-        looks.retain(|(packet, _)| packet.fate != Fate::Arrived);
-    }
-    looks
-}
-
-/// Text for SVG and HTML.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // What XML does not allow at all.
-            control if control.is_control() => escaped.push('\u{fffd}'),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

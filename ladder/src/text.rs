@@ -4,16 +4,15 @@
 //! same row, the later one gets a row of its own, and all below it moves down;
 //! the figures at the left stay right.
 
-use std::collections::HashMap;
-
 use packets::paint::{Colour, Painter};
 
-use crate::grid::{Grid, Layer, in_ascii};
-use crate::model::{Ended, Fate, Kind, Mark, Packet, Run, Time};
-use crate::points::{Point, points, sides};
-use crate::scale::{Break, Scale, Sizes, clock, length};
+use crate::grid::{Grid, Layer};
+use crate::legend::{headings, legend, style};
+use crate::model::{Ended, Fate, Kind, Mark, Packet, Run};
+use crate::points::Point;
+use crate::rows::Rows;
+use crate::scale::{Scale, Sizes, clock, length};
 use crate::selection::beginning;
-use crate::svg::looks;
 
 /// How the page is to be.
 #[derive(Debug, Clone, Copy)]
@@ -64,54 +63,6 @@ fn columns(run: &Run, width: usize) -> Vec<usize> {
     let margin = if last > 0 && braces(last) { LANES + 2 } else { 8 };
     let right = width.saturating_sub(margin).max(left + 10 * last.max(1));
     (0..=last).map(|index| left + (right - left) * index / last.max(1)).collect()
-}
-
-/// The row of each point.
-struct Rows {
-    of: HashMap<Point, usize>,
-    breaks: Vec<(usize, Break)>,
-    /// The moment to which each row belongs, where there is one.
-    times: HashMap<usize, Time>,
-    count: usize,
-}
-
-impl Rows {
-    fn new(run: &Run, scale: &Scale) -> Rows {
-        let mut rows =
-            Rows { of: HashMap::new(), breaks: Vec::new(), times: HashMap::new(), count: 1 };
-        let mut taken: HashMap<(usize, bool), usize> = HashMap::new();
-        let (mut down, mut last) = (0.0_f64, None);
-        let mut breaks = scale.breaks.iter().peekable();
-        for (time, point) in points(run) {
-            while let Some(pause) = breaks.next_if(|pause| pause.from < time) {
-                let row: usize = last.map_or(0, |last: usize| last + 1);
-                rows.breaks.push((row, *pause));
-                last = Some(row);
-            }
-            let least = sides(run, point)
-                .iter()
-                .filter_map(|side| taken.get(side).map(|row| row + 1))
-                .chain(rows.breaks.last().map(|(row, _)| row + 1))
-                .chain(last)
-                .max()
-                .unwrap_or(0);
-            let natural = (scale.y(time) + down).round().max(0.0) as usize;
-            let row = natural.max(least);
-            down += (row - natural) as f64;
-            for side in sides(run, point) {
-                taken.insert(side, row);
-            }
-            rows.of.insert(point, row);
-            rows.times.entry(row).or_insert(time);
-            last = Some(row);
-            rows.count = row + 2;
-        }
-        rows
-    }
-
-    fn row(&self, point: Point) -> usize {
-        self.of.get(&point).copied().unwrap_or(0)
-    }
 }
 
 struct Sheet<'a> {
@@ -345,106 +296,4 @@ fn words(packet: &Packet) -> String {
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let colon = if why.is_empty() { "" } else { ": " };
     format!("{}{colon}{why}", words.join(" "))
-}
-
-/// Colour, line and head: each fate has its own, also without colour.
-fn style(packet: &Packet, right: bool) -> (Option<Colour>, char, char) {
-    let (colour, line, heads) = match packet.fate {
-        Fate::Arrived if packet.kind == Kind::Error => (Some(Colour::Red), '┄', ['◀', '▶']),
-        Fate::Arrived if packet.kind == Kind::End => (Some(Colour::Red), '═', ['◀', '▶']),
-        Fate::Arrived => (None, '─', ['◀', '▶']),
-        Fate::Reordered => (Some(Colour::Blue), '─', ['⇄', '⇄']),
-        Fate::Duplicate => (Some(Colour::Magenta), '═', ['«', '»']),
-        Fate::Late => (Some(Colour::Yellow), '╌', ['◁', '▷']),
-        Fate::Corrupt => (Some(Colour::Red), '~', ['≠', '≠']),
-        Fate::SaidLost => (Some(Colour::Yellow), '─', ['◀', '▶']),
-        Fate::Dropped | Fate::Lost => (Some(Colour::Yellow), '─', ['✗', '✗']),
-        Fate::Refused | Fate::NotSent => (Some(Colour::Red), '─', ['⊗', '⊗']),
-        Fate::Unanswered | Fate::Unknown => (Some(Colour::Cyan), '·', ['?', '?']),
-    };
-    let line = if packet.left.known || packet.came.known { line } else { '·' };
-    (colour, line, heads[usize::from(right)])
-}
-
-/// Names and addresses, above their lifelines.
-fn headings(run: &Run, columns: &[usize], page: Page) -> Vec<String> {
-    let mut grid = Grid::new(page.width, 2);
-    let last = columns.len() - 1;
-    for (index, lifeline) in run.lifelines.iter().enumerate() {
-        let room =
-            (columns[last] - columns[0]).checked_div(last).map_or(page.width, |room| room - 1);
-        let address = match (&lifeline.address, lifeline.told) {
-            (Some(address), _) => address.clone(),
-            (None, true) => String::new(),
-            (None, false) => "(tells nothing)".to_string(),
-        };
-        for (row, words, colour) in
-            [(0, &lifeline.name, Some(Colour::Bold)), (1, &address, Some(Colour::Dim))]
-        {
-            let words: String = words.chars().take(room).collect();
-            let length = words.chars().count();
-            let middle = columns[index].saturating_sub(length / 2);
-            grid.write(row, middle.min(page.width.saturating_sub(length)), &words, colour);
-        }
-    }
-    grid.lines(page.painter, page.ascii)
-}
-
-/// What the marks mean, of those that occur, beside the scale bar; then the notes.
-fn legend(run: &Run, scale: &Scale, page: Page) -> Vec<String> {
-    let mut words: Vec<String> = looks(run)
-        .into_iter()
-        .map(|(packet, words)| {
-            let (colour, line, head) = style(packet, true);
-            let sample: String = [line, line, line, head]
-                .iter()
-                .map(|c| if page.ascii { in_ascii(*c) } else { *c })
-                .collect();
-            format!(
-                "{}  {words}",
-                colour.map_or(sample.clone(), |colour| page.painter.paint(colour, &sample))
-            )
-        })
-        .collect();
-    if !scale.breaks.is_empty() {
-        words.push(in_page("   ⋮  a pause, shortened", page));
-    }
-    let (time, rows) = scale.bar(4.5);
-    let rows = rows.round().max(1.0) as usize;
-    let mut lines = Vec::new();
-    for row in 0..words.len().max(rows + 1) {
-        let bar = match row {
-            0 => "┬",
-            row if row == rows => "┴",
-            row if row < rows => "│",
-            _ => " ",
-        };
-        let figure = if row == rows / 2 { length(time) } else { String::new() };
-        let left = in_page(&format!("  {bar} {figure:<9}"), page);
-        lines.push(
-            format!("{left} {}", words.get(row).map_or("", String::as_str)).trim_end().to_string(),
-        );
-    }
-    lines.extend(run.notes.iter().flat_map(|note| wrapped(&in_page(note, page), page.width)));
-    lines
-}
-
-fn in_page(text: &str, page: Page) -> String {
-    if page.ascii { text.chars().map(in_ascii).collect() } else { text.to_string() }
-}
-
-/// Lines of at most `width` characters, broken at spaces.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::from(" ")];
-    for word in text.split(' ') {
-        let used = lines.last().map_or(0, |line| line.chars().count());
-        if used > 1 && used + 1 + word.chars().count() > width {
-            lines.push(String::from("   "));
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(word);
-        }
-    }
-    lines
 }
