@@ -769,7 +769,8 @@ fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
     let events = run(CLIENT, &args).events();
     assert_eq!(seqs(&events, "timeout"), [1], "{events:#?}");
     let bytes = named(&events, "timeout")[0]["bytes"].as_u64().unwrap();
-    assert!(bytes <= 16, "{bytes} bytes of 20 ms each within 300 ms");
+    // About 15; all of them take 20 s, and no machine stops for half of that.
+    assert!(bytes < 500, "{bytes} bytes of 20 ms each within 300 ms");
 }
 
 #[test]

@@ -520,10 +520,10 @@ fn a_server_that_drips_is_given_up_when_the_timeout_is_over() {
     stream.set_nodelay(true).unwrap();
     let reply = request(&mut stream).to_ascii_uppercase();
     let mut written = 0;
-    // The whole would take more than twice as long as the client waits.
+    // The whole would take ten times as long as the client waits.
     while written < reply.len() && stream.write_all(&reply[written..=written]).is_ok() {
         written += 1;
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(100));
     }
     let events = pings.end().events();
     assert_eq!(seqs(&events, "timeout"), [1], "{events:#?}");
