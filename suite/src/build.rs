@@ -46,9 +46,18 @@ pub fn build(cargo_arguments: &[String], choice: &[String]) -> Result<Built, Str
     Ok(Built { jobs, target })
 }
 
-/// The Cargo that runs us, if one does.
+/// The Cargo that runs us, if one does. What it has told us of our own package
+/// is no business of a further one: crates whose build scripts look at that
+/// would be built anew.
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if of_a_package.iter().any(|begin| name.to_string_lossy().starts_with(begin)) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// The test binary that one of Cargo's messages is about.
