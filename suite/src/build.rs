@@ -1,12 +1,15 @@
 //! Has Cargo build the tests, and finds out which there are.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::job::{Binary, Job};
+use crate::job::{Binary, Job, LOOK};
+use crate::processes;
 
 /// What there is to run, and Cargo's target folder.
 pub struct Built {
@@ -15,22 +18,21 @@ pub struct Built {
 }
 
 /// Builds; `choice` is what each binary is told, to choose among its tests.
-pub fn build(cargo_arguments: &[String], choice: &[String]) -> Result<Built, String> {
+pub fn build(
+    cargo_arguments: &[String],
+    choice: &[String],
+    stopped: &AtomicBool,
+) -> Result<Built, String> {
     // Of all packages, unless some are chosen.
     let chosen =
         |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
     let all = (!cargo_arguments.iter().any(chosen)).then_some("--workspace");
-    let output = cargo()
+    let mut command = cargo();
+    command
         .args(["test", "--no-run", "--quiet", "--message-format=json-render-diagnostics"])
         .args(all)
-        .args(cargo_arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|why| format!("cannot start cargo: {why}"))?;
-    if !output.status.success() {
-        return Err("the tests do not compile".to_string());
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
+        .args(cargo_arguments);
+    let messages = said(&mut command, stopped)?;
     let binaries: Vec<Arc<Binary>> = messages.lines().filter_map(binary).map(Arc::new).collect();
     let program = binaries.first().ok_or("there is nothing to test")?;
     // target/debug/deps/NAME
@@ -44,6 +46,28 @@ pub fn build(cargo_arguments: &[String], choice: &[String]) -> Result<Built, Str
         jobs.push(Job::documentation());
     }
     Ok(Built { jobs, target })
+}
+
+/// What a command prints. It is ended when we are told to stop.
+fn said(command: &mut Command, stopped: &AtomicBool) -> Result<String, String> {
+    let failed = |why: io::Error| format!("cannot run cargo: {why}");
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = processes::in_a_group(command).spawn().map_err(failed)?;
+    let stdout = child.stdout.take();
+    let reader = std::thread::spawn(move || stdout.map_or(Ok(String::new()), io::read_to_string));
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if stopped.load(Ordering::SeqCst) {
+            processes::kill_group(&child);
+        }
+        std::thread::sleep(LOOK);
+    };
+    if !status.success() {
+        return Err("the tests are not built".to_string());
+    }
+    reader.join().unwrap_or_else(|_| Ok(String::new())).map_err(failed)
 }
 
 /// The Cargo that runs us, if one does. What it has told us of our own package

@@ -13,7 +13,7 @@ use crate::{build, processes};
 /// A test that takes longer hangs: its own deadlines are shorter.
 const LIMIT: Duration = Duration::from_secs(900);
 /// How often a process is asked whether it has ended.
-const LOOK: Duration = Duration::from_millis(5);
+pub const LOOK: Duration = Duration::from_millis(5);
 
 /// A binary full of tests.
 #[derive(Debug)]

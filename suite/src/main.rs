@@ -57,7 +57,7 @@ fn run() -> Result<ExitCode, String> {
         None => (&arguments[..], &[][..]),
     };
 
-    let built = build::build(cargo, choice)?;
+    let built = build::build(cargo, choice, &stopped)?;
     let mut times = Times::read(&built.target);
     let mut jobs = built.jobs;
     jobs.sort_by_key(|job| times.rank(job));
