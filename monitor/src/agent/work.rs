@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 use socklab::clock;
 
 use super::accept::Accepted;
@@ -59,7 +58,7 @@ impl Reporter {
 
     /// Enters one. Numbers and spool have the same order.
     fn enter(&mut self, task: &Accepted, began: Timestamp, took: Duration, outcome: Outcome) {
-        let detail = match json!(outcome.detail).to_string().len() {
+        let detail = match serde_json::to_string(&outcome.detail).map_or(0, |text| text.len()) {
             ..=LONGEST_DETAIL => outcome.detail,
             _ => serde_json::Map::new(),
         };

@@ -73,6 +73,16 @@ impl DayLog {
         Ok(paths)
     }
 
+    /// How many bytes all files of results take now.
+    ///
+    /// # Errors
+    /// One line: the folder cannot be read.
+    pub fn size(&self) -> Result<u64, String> {
+        let sizes = self.files()?.into_iter();
+        // One that was moved away in the meantime takes nothing.
+        Ok(sizes.map(|path| fs::metadata(path).map_or(0, |found| found.len())).sum())
+    }
+
     /// Appends lines, each with its end, to the file of a day.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use logic::units::show_duration;
-use serde_json::json;
 use socklab::output::{Painter, harmless_json};
 
 use super::service::Manager;
@@ -177,7 +176,7 @@ fn number_of(tasks: &[Task], service: &str, id: u64) -> Result<String, String> {
 }
 
 fn export(manager: &Manager) -> Vec<String> {
-    let text = serde_json::to_string_pretty(&json!(manager.data())).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&manager.data()).unwrap_or_default();
     text.lines().map(harmless_json).collect()
 }
 

@@ -33,6 +33,10 @@ pub struct Stored {
 #[derive(Debug)]
 pub struct Results {
     log: Option<DayLog>,
+    /// The most bytes that the folder's files may have, and how many they had when that was
+    /// last looked up, with what was added since.
+    most: u64,
+    size: u64,
     highest: Highest,
     latest: Latest,
     /// How many results were stored of each agent since the start.
@@ -58,6 +62,8 @@ impl Results {
         let files = log.as_ref().map_or(Ok(Vec::new()), DayLog::files)?;
         let mut results = Results {
             log,
+            most: u64::MAX,
+            size: 0,
             highest: Highest::default(),
             latest: Latest::default(),
             counts: BTreeMap::new(),
@@ -75,6 +81,17 @@ impl Results {
         }
         results.counts.clear();
         Ok((results, notes))
+    }
+
+    /// The same, and together its files get no longer than so many bytes: no
+    /// agent can fill the disk.
+    ///
+    /// # Errors
+    /// One line: the folder cannot be read.
+    pub fn bounded(mut self, most: u64) -> Result<Results, String> {
+        self.most = most;
+        self.size = self.log.as_ref().map_or(Ok(0), DayLog::size)?;
+        Ok(self)
     }
 
     /// The highest number stored of this boot; 0 for none.
@@ -97,7 +114,20 @@ impl Results {
         let mut line = serde_json::to_vec(&stored)?;
         line.push(b'\n');
         if let Some(log) = &mut self.log {
+            let after = |size: u64| size.saturating_add(line.len() as u64);
+            if after(self.size) > self.most {
+                // Files may have been moved away.
+                self.size = log.size().map_err(io::Error::other)?;
+            }
+            if after(self.size) > self.most {
+                return Err(io::Error::other(format!(
+                    "its folder has {} bytes, and may have {} (--max-disk); move the files of \
+                     older days away, or allow more",
+                    self.size, self.most
+                )));
+            }
             log.append(day(stored.received_at), &line)?;
+            self.size = after(self.size);
         }
         self.enter(&stored, &line);
         Ok(true)
@@ -246,6 +276,25 @@ mod tests {
             latest.map(|stored| stored.delivery.boot_id().to_string()).collect::<String>()
         };
         assert_eq!((boots(9).as_str(), boots(3).as_str()), ("bbaac", "aac"));
+    }
+
+    #[test]
+    fn a_folder_that_is_full_takes_nothing_until_files_are_moved_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |most| Results::open(Some(folder.path())).unwrap().0.bounded(most).unwrap();
+        let mut results = open(u64::MAX);
+        results.store(result(1, "a", 1)).unwrap();
+        let line = results.log.as_ref().unwrap().size().unwrap();
+        // What is there from before counts.
+        let mut results = open(2 * line);
+        results.store(result(1, "a", 2)).unwrap();
+        let why = results.store(result(1, "a", 3)).unwrap_err().to_string();
+        assert!(why.contains(&format!("may have {}", 2 * line)), "{why}");
+        assert_eq!((results.highest(1, "a"), lines(folder.path())), (2, 2));
+        let file = results.log.as_ref().unwrap().files().unwrap().remove(0);
+        fs::rename(&file, folder.path().join("away")).unwrap();
+        assert!(results.store(result(1, "a", 3)).unwrap());
+        assert_eq!(lines(folder.path()), 1);
     }
 
     #[test]

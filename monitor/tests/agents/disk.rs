@@ -6,7 +6,7 @@ use monitor::agent::journal::{Damage, Journal};
 use serde_json::Value;
 
 use crate::common::{lacks, program, skip, tool};
-use crate::world::{Manager, wait_until};
+use crate::world::{Manager, Process, wait_until};
 
 #[test]
 fn what_came_while_the_disk_was_full_is_written_when_there_is_room() {
@@ -63,4 +63,30 @@ fn what_came_while_the_disk_was_full_is_written_when_there_is_room() {
     let numbers: Vec<u64> = journal.spool.items().map(|item| item.numbers().0).collect();
     assert!(numbers.len() > 10, "{numbers:?}");
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+#[test]
+fn what_the_managers_bound_does_not_take_stays_with_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manager = Manager::start(folder.path(), &["--quiet", "--max-disk", "2K"]);
+    manager.command("addconf 1 tcp 127.0.0.1 1 1", "added");
+    let address = manager.address.to_string();
+    let _agent = Process::start("monitor_agent", folder.path(), &["--manager", &address]);
+    let line = manager.process().line_with("could not be stored").unwrap();
+    assert!(line.contains("may have 2048 (--max-disk)"), "{line}");
+    let results = folder.path().join("results");
+    let day = || {
+        let mut files = fs::read_dir(&results).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|ending| ending == "jsonl")).unwrap()
+    };
+    let before = manager.stored().values().map(Vec::len).sum::<usize>();
+    assert!(before > 0 && fs::metadata(day()).unwrap().len() <= 2048, "{before} results");
+    // Its agent has gone on meanwhile, and tries again now and then.
+    manager.process().line_with("could not be stored").unwrap();
+    fs::rename(day(), results.join("away")).unwrap();
+    let stored = || manager.stored().into_values().next().unwrap();
+    wait_until("there is room again", || stored().len() > before + 2);
+    let mut numbers = stored();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "lost, or stored twice");
 }

@@ -57,6 +57,9 @@ struct Args {
     /// [default: `results` beside the file of --data]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
+    /// Store at most SIZE of results in all, such as 500M; those beyond stay with their agents
+    #[arg(long, value_name = "SIZE", default_value = "10G", value_parser = size, allow_negative_numbers = true)]
+    max_disk: u64,
     /// Serve the latest results to Prometheus at this address, such as 127.0.0.1:9465
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<Endpoint>,
@@ -78,6 +81,15 @@ struct Args {
     /// Print JSON lines (see EVENTS.md)
     #[arg(long)]
     json: bool,
+}
+
+/// A number of bytes, or of KiB, MiB or GiB.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [('K', 10), ('M', 20), ('G', 30)];
+    let unit = units.iter().find_map(|&(letter, bits)| Some((text.strip_suffix(letter)?, bits)));
+    let (number, bits) = unit.unwrap_or((text, 0));
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << bits));
+    size.ok_or_else(|| "a size is a number of bytes, or as 100K, 500M or 10G".to_string())
 }
 
 fn main() -> ExitCode {
@@ -117,6 +129,7 @@ fn run(args: &Args) -> Result<Exit, String> {
         listener.local_addr().map_err(|why| format!("the socket has no address: {why}"))?;
     let scraped = args.metrics.as_ref().map(|page| scrape::listen(page, 9465)).transpose()?;
     let (results, notes) = Results::open(folder.as_deref())?;
+    let results = results.bounded(args.max_disk)?;
     cli::stop_on_ctrl_c()?;
 
     let (notices, inbox) = notices::queue();
