@@ -125,8 +125,7 @@ fn word() -> impl Strategy<Value = String> {
         (0..4_u64).prop_map(|n| n.to_string()),
         any::<i64>().prop_map(|n| n.to_string()),
         any::<f64>().prop_map(|n| format!("{n:e}")),
-        "\"\\PC{0,30}\""
-            .prop_filter("JSON", |text| serde_json::from_str::<serde_json::Value>(text).is_ok()),
+        "\\PC{0,30}".prop_map(|text| serde_json::Value::from(text).to_string()),
         Just("null".to_string()),
         Just("[]".to_string()),
         Just("true".to_string()),
