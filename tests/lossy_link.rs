@@ -338,3 +338,28 @@ fn the_link_does_to_a_program_what_the_sheets_say() {
     let different = |line: &String| line.contains("different: byte");
     assert!(client.stdout.iter().any(different), "{client:?}");
 }
+
+#[test]
+fn a_flood_of_clients_takes_a_bounded_number_of_threads_and_sockets() {
+    let server = Server::start("udp_ping_server", &["--loss", "0", "-q"]);
+    let link = link(&server.at(), &["-q"]);
+    let clients = 3000;
+    for _ in 0..clients {
+        // A new socket has a new port, and so it is a new client.
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"x", link.address).unwrap();
+    }
+    let entries = |what: &str| {
+        let folder = format!("/proc/{}/{what}", link.running.id());
+        std::fs::read_dir(folder).unwrap().count()
+    };
+    for what in ["task", "fd"] {
+        let there = entries(what);
+        // 1,024 clients, 64 that linger, and the program's own.
+        assert!(there < 1024 + 64 + 16, "{there} in {what}");
+    }
+    let after = run("udp_ping_client", &[&link.at(), "-n", "3", "-i", "500ms", "-W", "60s"]);
+    assert_eq!(after.code(), 0, "{after:?}");
+    let summary = link.running.interrupt().stdout.join("\n");
+    assert!(summary.contains(" clients ---"), "{summary}");
+}
