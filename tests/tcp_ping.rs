@@ -642,13 +642,18 @@ fn where_the_system_gives_no_more_threads_the_others_are_still_served() {
     if let Some(why) = lacks(&["setpriv", "prlimit"]) {
         return skip(test, &why);
     }
-    // A user that has no other processes. Root has no such limit.
+    // A user that has no other processes. Root has no such limit. The folder of
+    // our programs may be closed to that user; this one is open to all.
+    let copy = std::env::temp_dir().join(format!("socklab-tcp-ping-{}", std::process::id()));
+    std::fs::copy(common::program(PROGRAM), &copy).unwrap();
     let mut command = common::tool("setpriv");
     command.args(["--reuid", "64999", "--clear-groups", "prlimit", "--nproc=12"]);
-    command.arg(common::program(PROGRAM));
+    command.arg(&copy);
     command.args(["server", "--loss", "0", "--json", "--bind", "127.0.0.1:0"]);
     let mut server = Running::start_command(command);
-    let start: Value = serde_json::from_str(&server.line()).unwrap();
+    let begun = server.line();
+    std::fs::remove_file(&copy).unwrap();
+    let start: Value = serde_json::from_str(&begun).unwrap();
     let address = start["listening"].as_str().unwrap().parse().unwrap();
     let mut served = connect(address);
     assert_eq!(ping(&mut served, b"hello"), b"HELLO");
