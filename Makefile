@@ -1,11 +1,12 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo book shell test check runs bench soak bless fuzz mutants lab-%
+.PHONY: help demo book shell dist test check runs bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
 	@echo 'make shell    a shell with all programs built and found by their names, in a network of its own'
 	@echo 'make book     sheets, answers, glossary and reference as HTML, in target/book; STUDENT=1 leaves the answers out'
+	@echo 'make dist     archives for Linux and Windows that run without a compiler; STUDENT=1 leaves the answers out'
 	@echo 'make test     everything: format, lints, tests, and every sheet executed'
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make runs     all tests, N=20 times, as root and as an ordinary user, some beside busy loops'
@@ -21,6 +22,9 @@ demo:
 
 shell:
 	@labs/shell
+
+dist:
+	@scripts/dist
 
 # The folder is made anew, so that nothing of an older book stays in it.
 book:

@@ -28,6 +28,10 @@ menu.onclick = () => {
   menu.setAttribute("aria-expanded", open);
 };
 
+// The page that is read is in sight in the list of all pages.
+const here = document.querySelector("nav [aria-current]");
+if (here) here.closest("nav").scrollTop = here.offsetTop - innerHeight / 2;
+
 // What is typed in a terminal is copied without its prompts.
 for (const block of document.querySelectorAll("figure.console")) {
   const commands = [...block.querySelectorAll(".typed")]

@@ -9,6 +9,8 @@ use regex::Regex;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Terminal {
     pub name: String,
+    /// The systems on which it holds, if not on all: `windows`.
+    on: Option<String>,
     /// What a program shows when it waits for a line: `lab>`.
     prompt: Option<String>,
 }
@@ -21,6 +23,7 @@ impl Terminal {
         for (key, value) in inner.split(';').filter_map(|option| option.split_once(':')) {
             match key.trim() {
                 "terminal" => terminal.name = value.trim().to_owned(),
+                "on" => terminal.on = Some(value.trim().to_owned()),
                 "prompt" => terminal.prompt = Some(value.trim().to_owned()),
                 _ => {}
             }
@@ -34,6 +37,7 @@ pub fn html(terminal: &Terminal, text: &str) -> String {
     let name = escape(&terminal.name);
     let goes_on = !text.starts_with("$ ");
     let note = if goes_on { "<span class=\"on\">goes on</span>" } else { "" };
+    let on = terminal.on.as_deref().map_or(String::new(), |on| format!("<em>{}</em>", system(on)));
     let mut lines = String::new();
     let mut continued = false;
     for line in text.lines() {
@@ -58,9 +62,20 @@ pub fn html(terminal: &Terminal, text: &str) -> String {
     }
     format!(
         "<figure class=\"console\" data-terminal=\"{name}\">\
-         <figcaption><b>Terminal {name}</b>{note}</figcaption>\
+         <figcaption><b>Terminal {name}</b>{on}{note}</figcaption>\
          <pre><code>{lines}</code></pre></figure>\n"
     )
+}
+
+/// `linux, macos` as a reader writes it.
+fn system(names: &str) -> String {
+    let names = names.split(',').map(|name| match name.trim() {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    });
+    format!("on {}", escape(&names.collect::<Vec<_>>().join(" and ")))
 }
 
 /// A prompt, which is not copied along with what is typed after it.
@@ -125,6 +140,12 @@ mod tests {
         assert_eq!(terminal.name, "B");
         assert_eq!(terminal.prompt.as_deref(), Some("lab>"));
         assert_eq!(Terminal::of("<!-- needs: nc -->"), None);
+    }
+
+    #[test]
+    fn a_block_of_one_system_says_so() {
+        let terminal = Terminal::of("<!-- terminal: A; on: linux, macos -->").unwrap();
+        assert!(html(&terminal, "$ a\n").contains("<b>Terminal A</b><em>on Linux and macOS</em>"));
     }
 
     #[test]
