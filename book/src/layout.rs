@@ -156,7 +156,7 @@ fn first_sentence(text: &str) -> &str {
     ends.next().map_or(text.trim_end_matches('.'), |end| &text[..end])
 }
 
-/// Markdown's words and emphasis, without links: the card is one.
+/// Markdown's words without links, since the card is one: `[jitter]` is `jitter`.
 fn plain(markdown: &str) -> String {
     let mut text = String::new();
     html::push_html(&mut text, Parser::new_ext(markdown, options()));
@@ -166,5 +166,5 @@ fn plain(markdown: &str) -> String {
         inside = tag && char != '>';
         !tag
     });
-    shown.collect::<String>().trim().to_owned()
+    shown.collect::<String>().trim().replace(['[', ']'], "")
 }

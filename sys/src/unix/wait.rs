@@ -23,7 +23,7 @@ pub fn poll(socket: RawFd, event: libc::c_short, timeout: Duration) -> io::Resul
 #[cfg(not(target_os = "macos"))]
 fn ppoll(wanted: &mut libc::pollfd, timeout: Duration) -> libc::c_int {
     let timeout = libc::timespec {
-        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_sec: timeout.as_secs() as _,
         tv_nsec: timeout.subsec_nanos() as libc::c_long,
     };
     // SAFETY: one pollfd, as announced; the signal mask may be null.
