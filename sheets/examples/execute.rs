@@ -1,9 +1,11 @@
 //! Executes one sheet in any folder: `execute FOLDER PROGRAMS SHEET`. The commands
-//! are typed in FOLDER, with PROGRAMS first on the PATH.
+//! are typed in FOLDER, with PROGRAMS first on the PATH. What holds on Windows only
+//! is taken where the folder's programs are Windows programs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use sheets::parse::System;
 use sheets::{Mode, Place, execute};
 
 fn main() -> ExitCode {
@@ -17,7 +19,9 @@ fn main() -> ExitCode {
     let others = std::env::var_os("PATH").unwrap_or_default();
     let mine = [programs.clone(), programs.join("examples")];
     let path = std::env::join_paths(mine.into_iter().chain(std::env::split_paths(&others)));
-    let place = Place { root, programs, path: path.unwrap_or(others) };
+    let windows = root.join("bin/demo.exe").exists();
+    let system = if windows { System::Windows } else { System::Linux };
+    let place = Place { root, programs, path: path.unwrap_or(others), system };
     match execute(&place, &sheet, Mode::Check) {
         Ok(said) => {
             print!("{said}");
