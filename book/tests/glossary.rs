@@ -21,6 +21,24 @@ fn sheet(number: &str, text: &str) -> Page {
 }
 
 #[test]
+fn each_terms_first_use_on_each_sheet_is_a_link() {
+    let (glossary, sheets) = glossary::read(root()).unwrap();
+    let mut faults = Vec::new();
+    for sheet in &sheets {
+        for used in glossary::uses(&glossary, sheet).iter().filter(|used| !used.linked) {
+            let line = sheet.text[..used.place.start].matches('\n').count() + 1;
+            let words = &sheet.text[used.place.clone()];
+            faults.push(format!(
+                "{}:{line}: {words:?} is the first use of {}",
+                sheet.path, used.anchor
+            ));
+        }
+    }
+    let mend = "link them all: cargo run -p book -- --link";
+    assert!(faults.is_empty(), "\n{}\n{mend}\n", faults.join("\n"));
+}
+
+#[test]
 fn each_link_to_a_term_has_its_entry() {
     let (glossary, sheets) = glossary::read(root()).unwrap();
     for sheet in sheets {
