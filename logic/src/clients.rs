@@ -115,6 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn records_can_be_changed_one_by_one_and_all_together() {
+        let mut clients = Clients::new();
+        for port in [7, 8] {
+            clients.heard(address(port), |number| number);
+        }
+        *clients.get_mut(address(8)).unwrap() = 9;
+        assert_eq!(clients.get_mut(address(9)), None);
+        clients.each_mut().for_each(|(address, record)| *record += u64::from(address.port()));
+        assert_eq!(clients.in_order(), [(address(7), &8), (address(8), &17)]);
+    }
+
+    #[test]
     fn the_most_silent_client_makes_room() {
         let mut clients = Clients::with_room_for(2);
         clients.heard(address(1), |number| number);

@@ -318,6 +318,58 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_is_described_with_all_that_it_does() {
+        let ms = Duration::from_millis;
+        let all = Impairment {
+            delay: ms(5),
+            jitter: ms(2),
+            duplicate: Rate::percent(1),
+            reorder: Rate::percent(2),
+            corrupt: Rate::percent(3),
+            ..Impairment::losing(Loss::random(Rate::percent(30), Some(4.0)).unwrap(), 7)
+        };
+        let expected = "loss 30% in bursts of 4 on average, delay 5ms, jitter 2ms, \
+                        duplicate 1%, reorder 2%, corrupt 3%, seed 7";
+        assert_eq!(all.describe(), expected);
+        let listed = Impairment::losing(Loss::listed(vec![2, 4]).unwrap(), 7);
+        assert_eq!(listed.describe(), "dropping requests 2,4 of each client, seed 7");
+        let loss = [&plan(), &all, &listed].map(Impairment::independent_loss);
+        assert_eq!(loss, [Some(Rate::percent(30)), None, None]);
+        assert!(Loss::listed(vec![1, 0]).is_err());
+    }
+
+    #[test]
+    fn delay_jitter_and_reordering_hold_replies_back_and_nothing_else_does() {
+        let (some, rate) = (Duration::from_millis(1), Rate::percent(1));
+        for holding in [
+            Impairment { delay: some, ..plan() },
+            Impairment { jitter: some, ..plan() },
+            Impairment { reorder: rate, ..plan() },
+        ] {
+            assert!(holding.delays(), "{holding:?}");
+        }
+        let other = Impairment { duplicate: rate, corrupt: rate, ..plan() };
+        assert!(!other.rejecting(Some(rate), "port".to_string()).delays());
+    }
+
+    #[test]
+    fn requests_are_counted_whatever_becomes_of_them_and_copies_are_one_or_two() {
+        let twice = Impairment { duplicate: Rate::percent(50), ..plan() };
+        let mut fates = twice.fates(1);
+        let mut copies = Vec::new();
+        for requests in 1..=99 {
+            if let Fate::Replied(treatment) = twice.next_fate(&mut fates) {
+                copies.push(treatment.copies());
+                assert_eq!(treatment.copies() == 2, treatment.twice);
+            }
+            assert_eq!(fates.requests(), requests);
+        }
+        copies.sort_unstable();
+        copies.dedup();
+        assert_eq!(copies, [1, 2]);
+    }
+
+    #[test]
     fn no_other_flag_changes_what_is_lost() {
         let plain = lost(&plan(), 1, 1000);
         let much = Impairment {

@@ -292,6 +292,17 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_sent_has_a_number_and_is_an_error_of_its_own() {
+        let mut probes = probes(1, Duration::ZERO);
+        assert_eq!(probes.not_sent(Instant::now(), Timestamp::UNIX_EPOCH), 2);
+        assert_eq!((probes.counts.sent, probes.counts.errors, probes.next_seq()), (2, 1, 3));
+        // It waits for nothing, and the one before it still does.
+        assert_eq!(probes.counts.waiting(), 1);
+        assert!(!probes.failed(2) && probes.failed(1));
+        assert_eq!(probes.next_timeout(), None);
+    }
+
+    #[test]
     fn a_second_reply_is_a_duplicate() {
         let mut probes = probes(1, Duration::ZERO);
         probes.answered(1, &now());

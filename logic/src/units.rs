@@ -160,6 +160,16 @@ mod tests {
         }
         assert!(positive_duration("0").is_err());
         assert!(positive_duration("0ms").is_err());
+        assert_eq!(positive_duration("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(duration("8760h"), Ok(LONGEST));
+    }
+
+    #[test]
+    fn a_count_is_a_whole_number() {
+        assert_eq!([count("0"), count("10")], [Ok(0), Ok(10)]);
+        for text in ["", "-1", "1.5", "ten", "1e3"] {
+            assert!(count(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -243,6 +243,16 @@ mod tests {
         assert_eq!(Line::of(&message).unwrap().damage(), None);
         echo[8] ^= 1;
         assert!(Line::of(&packet(ICMP, &echo)).unwrap().damage().is_some());
+        let bare = |flags, shown: &str| {
+            let mut bare = segment;
+            bare[13] = flags;
+            let expected = format!("IP 10.0.0.1.7 > 10.0.0.2.9: Flags {shown}, win 256, length 0");
+            assert_eq!(line(&packet(TCP, &bare)), expected);
+        };
+        // As tcpdump: without bytes only a SYN, a FIN or a reset shows its number.
+        bare(0x10, "[.], ack 2");
+        bare(0x11, "[F.], seq 1, ack 2");
+        bare(0x02, "[S], seq 1");
         assert_eq!(line(&packet(UDP, b"short")), "IP 10.0.0.1 > 10.0.0.2: ip-proto-17, length 5");
         assert_eq!(Line::of(b"no packet"), None);
     }

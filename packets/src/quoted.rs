@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn echoes_are_those_of_the_protocols_types_and_a_segment_has_its_number() {
+        let read = |protocol, kind| Transport::read(protocol, &[kind, 0, 0, 0, 0, 7, 0, 3]);
+        let echo = Transport::Echo { identifier: 7, sequence: 3 };
+        for (protocol, echoes) in [(ICMP, [8, 0]), (ICMPV6, [128, 129])] {
+            for kind in 0..=255 {
+                let expected = if echoes.contains(&kind) { echo } else { Transport::Other };
+                assert_eq!(read(protocol, kind), expected, "{protocol} {kind}");
+            }
+        }
+        let segment =
+            Transport::Tcp { source_port: 256, destination_port: 0, sequence: 0x0007_0003 };
+        assert_eq!(read(TCP, 1), segment);
+        assert_eq!(read(132, 8), Transport::Other);
+    }
+
+    #[test]
     fn a_later_fragment_has_no_ports() {
         let mut packet = packet(UDP, &[0; 16]);
         packet[7] = 1;

@@ -192,6 +192,21 @@ mod tests {
         assert_eq!(sum.lines(Painter::plain()).join("\n"), expected);
     }
 
+    #[test]
+    fn a_udp_checksum_that_comes_to_0_is_sent_as_all_ones_and_no_other_is() {
+        let of = |udp| {
+            let packet = [0xff, 0xff, 0xff, 0xff];
+            Sum::of(&Cover { udp, header: 4, ..cover(&packet) }, |_| String::new())
+        };
+        let note = "0 would mean \"none worked out\", so it is sent as ffff.";
+        for (udp, expected) in [(true, 0xffff), (false, 0)] {
+            let sum = of(udp);
+            assert_eq!(sum.expected, expected);
+            let said = sum.lines(Painter::plain()).join("\n").contains(note);
+            assert_eq!(said, udp);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_pencil_ends_where_the_codec_ends(
