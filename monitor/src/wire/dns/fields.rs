@@ -141,6 +141,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn options_have_their_names_and_the_bit_that_is_0_is_told_if_it_is_not() {
+        let named = [3, 8, 10, 12, 15, 99].map(option_name);
+        let names = [" NSID", " client subnet", " cookie", " padding", " extended error", ""];
+        assert_eq!(named, names);
+        let mut message = golden::bytes(golden::MX);
+        let z = |message: &[u8]| {
+            fields(message).0.iter().filter(|f| f.meaning.contains("not 0 as it has to be")).count()
+        };
+        assert_eq!(z(&message), 0);
+        message[3] |= 0x40;
+        assert_eq!(z(&message), 1);
+    }
+
+    #[test]
     fn a_captured_reply_is_taken_apart_with_its_offsets() {
         let (fields, error) = fields(&golden::bytes(golden::MX));
         assert_eq!(error, None);

@@ -103,6 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn modes_kisses_and_short_times_have_their_words() {
+        let modes: Vec<&str> = (0..=8).map(mode_name).collect();
+        assert_eq!(modes[..4], ["reserved", "symmetric active", "symmetric passive", "client"]);
+        assert_eq!(modes[4..], ["server", "broadcast", "control", "private", "reserved"]);
+        for (kiss, words) in [(b"DENY", "denied"), (b"RSTR", "denied"), (b"RATE", "less often")] {
+            assert!(kiss_meaning(*kiss).contains(words), "{kiss:?}");
+        }
+        assert_eq!(kiss_meaning(*b"STEP"), "not yet synchronised");
+        assert_eq!(kiss_meaning(*b"XXXX"), "no time from this server now");
+        assert_eq!(super::super::packet::Short(0x0001_8000).as_secs_f64(), 1.5);
+    }
+
+    #[test]
     fn every_reply_that_does_not_tell_the_time_is_told_as_what_it_is() {
         let sent = Packet::parse(&bytes(REQUEST)).unwrap().transmit;
         let good = Packet::parse(&bytes(REPLY)).unwrap();
