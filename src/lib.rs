@@ -25,29 +25,29 @@
 //! | [`clock`] | wall-clock stamps for people, monotonic time for measuring |
 //! | [`output`] | lines that never panic, colour, bytes made harmless |
 //! | [`signals`] | Ctrl-C and SIGTERM, in place of a sudden end |
-//! | [`cli`] | command lines: one-line errors, exit statuses |
-//! | [`ports`] | the default ports |
 //! | [`ways`] | the commands by which this system shows what an error is about |
 //! | [`errors`] | errors of the operating system in words, with what would help |
 //! | [`threads`] | a thread with a name, or the reason why there is none |
+//! | [`cli`] | command lines: one-line errors, exit statuses |
+//! | [`ports`] | the default ports |
 //! | [`endpoint`] | addresses on a command line, and what they resolve to |
 //! | [`sockets`] | the addresses of UDP sockets |
 //! | [`ping_args`] | the flags that every pinger has |
+//! | [`event`] | what a program tells: each event a type, with its text and its JSON |
 //! | [`explain`] | `--explain`: which packets get a page |
 //! | [`capture`] | whole packets with their IP headers, for root |
-//! | [`ears`] | what a connected UDP socket can hear: a datagram, an ICMP error, nothing |
 //! | [`error_queue`] | the kernel's queue of errors that answer what a socket sent |
+//! | [`ears`] | what a connected UDP socket can hear: a datagram, an ICMP error, nothing |
+//! | [`privilege`] | what lets a program have a raw socket, in words |
 //! | [`icmp_socket`] | opening an ICMP socket, and what to do where that is not allowed |
 //! | [`impair_args`] | the flags with which a server spoils its service on purpose |
 //! | [`reject`] | ICMP errors that a server sends on purpose |
 //! | [`places`] | how many clients a TCP server takes at once |
 //! | [`delay`] | the thread that sends late replies in time |
-//! | [`privilege`] | what lets a program have a raw socket, in words |
-//! | [`event`] | what a program tells: each event a type, with its text and its JSON |
 //! | [`servers`] | the addresses of a server's name, one after the other |
 //! | [`icmp_prober`] | the probes of a trace by ICMP: sent, and what comes of them heard |
-//! | [`service`] | the books of a lossy server: each request's fate, and the counts |
 //! | [`tally`] | what a server tells at its end |
+//! | [`service`] | the books of a lossy server: each request's fate, and the counts |
 
 pub mod capture;
 pub mod cli;

@@ -5,10 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Running, alone, json_lines, listening, run, skip};
+use ladder::grid::Page;
 use ladder::ledger::read;
 use ladder::model::{Fate, Kind, Packet, Run};
 use ladder::scale::{Scale, Sizes};
-use ladder::text::{Page, draw};
+use ladder::text::draw;
 use packets::paint::Painter;
 
 /// What each program of a run wrote, the client first.

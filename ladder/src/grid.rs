@@ -2,6 +2,15 @@
 
 use packets::paint::{Colour, Painter};
 
+/// How the page is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// In characters.
+    pub width: usize,
+    pub painter: Painter,
+    pub ascii: bool,
+}
+
 /// Which character hides which: a later layer the earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {

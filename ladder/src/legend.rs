@@ -2,11 +2,11 @@
 
 use packets::paint::Colour;
 
+use crate::grid::Page;
 use crate::grid::{Grid, in_ascii};
 use crate::look::looks;
 use crate::model::{Fate, Kind, Packet, Run};
 use crate::scale::{Scale, length};
-use crate::text::Page;
 
 /// Colour, line and head: each fate has its own, also without colour.
 pub fn style(packet: &Packet, right: bool) -> (Option<Colour>, char, char) {

@@ -4,24 +4,15 @@
 //! same row, the later one gets a row of its own, and all below it moves down;
 //! the figures at the left stay right.
 
-use packets::paint::{Colour, Painter};
+use packets::paint::Colour;
 
-use crate::grid::{Grid, Layer};
+use crate::grid::{Grid, Layer, Page};
 use crate::legend::{headings, legend, style};
 use crate::model::{Ended, Fate, Kind, Mark, Packet, Run};
 use crate::points::Point;
 use crate::rows::Rows;
 use crate::scale::{Scale, Sizes, clock, length};
 use crate::selection::beginning;
-
-/// How the page is to be.
-#[derive(Debug, Clone, Copy)]
-pub struct Page {
-    /// In characters.
-    pub width: usize,
-    pub painter: Painter,
-    pub ascii: bool,
-}
 
 const SIZES: Sizes = Sizes { exchange: 4.0, busy: 10.0, idle: 6.0, broken: 2.0, apart: 0.0 };
 /// The figures at the left.

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{client, request, run, sent, server};
+use ladder::grid::Page;
 use ladder::model::Fate;
-use ladder::text::{Page, draw};
+use ladder::text::draw;
 use packets::paint::Painter;
 use proptest::prelude::*;
 

@@ -1,7 +1,9 @@
-//! What a message must keep to, whoever sent it: labs/protocol.md has the same bounds for people.
+//! Reading a message, and what it must keep to, whoever sent it: labs/protocol.md has the same bounds for people.
 
-use crate::proof;
+use std::fmt;
+
 use crate::protocol::{Hello, Message, Report};
+use crate::random;
 
 /// The highest number of a result, an agent or a revision: all readers of JSON
 /// agree on integers up to 2^53 - 1 (RFC 8259, section 6).
@@ -16,6 +18,19 @@ const TASK: usize = 40;
 const TIME: usize = 40;
 /// The longest reason of a result, in bytes.
 const REASON: usize = 4096;
+
+impl Message {
+    /// Reads a line, with or without its `\n`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(line: &[u8]) -> Result<Message, String> {
+        let refused = |why: &dyn fmt::Display| format!("this line is no message: {why}");
+        let message = serde_json::from_slice(line).map_err(|why| refused(&why))?;
+        check(&message).map_err(|why| refused(&why))?;
+        Ok(message)
+    }
+}
 
 /// Checks a message that has the right shape.
 ///
@@ -70,7 +85,7 @@ pub fn check_result(report: &Report) -> Result<(), String> {
 }
 
 fn check_hello(hello: &Hello) -> Result<(), String> {
-    if !proof::is_nonce(&hello.nonce) {
+    if !random::is_nonce(&hello.nonce) {
         return Err("nonce must be 64 hexadecimal digits".to_string());
     }
     boot(&hello.boot_id)?;

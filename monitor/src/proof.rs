@@ -12,11 +12,10 @@
 //! what TLS is for.
 
 use hmac::{Hmac, Mac};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sha2::Sha256;
 
 use crate::protocol::VERSION;
+use crate::random::{from_hex, to_hex};
 use crate::token::Token;
 
 /// Which side a proof is of.
@@ -39,12 +38,12 @@ pub struct Handshake<'a> {
 impl Token {
     /// The proof of a role, in hexadecimal.
     pub fn proof(&self, role: Role, handshake: &Handshake) -> String {
-        hex(&self.said(role, handshake).finalize().into_bytes())
+        to_hex(&self.said(role, handshake).finalize().into_bytes())
     }
 
     /// Whether a proof is right; takes equally long wherever it is wrong.
     pub fn verify(&self, role: Role, handshake: &Handshake, proof: &str) -> bool {
-        unhex(proof).is_some_and(|proof| self.said(role, handshake).verify_slice(&proof).is_ok())
+        from_hex(proof).is_some_and(|proof| self.said(role, handshake).verify_slice(&proof).is_ok())
     }
 
     fn said(&self, role: Role, handshake: &Handshake) -> Hmac<Sha256> {
@@ -64,44 +63,6 @@ impl Token {
         mac.update(said.as_bytes());
         mac
     }
-}
-
-/// The length of a nonce in bytes.
-const NONCE: usize = 32;
-
-/// So many random bytes from the operating system, in hexadecimal.
-///
-/// # Errors
-/// One line: the operating system has none.
-pub fn random_hex(bytes: usize) -> Result<String, String> {
-    let mut random = vec![0; bytes];
-    SysRng.try_fill_bytes(&mut random).map_err(|why| format!("cannot draw random bytes: {why}"))?;
-    Ok(hex(&random))
-}
-
-/// A nonce for a connection.
-///
-/// # Errors
-/// As [`random_hex`].
-pub fn nonce() -> Result<String, String> {
-    random_hex(NONCE)
-}
-
-/// Whether a peer's nonce is one: 32 bytes in hexadecimal.
-pub fn is_nonce(text: &str) -> bool {
-    unhex(text).is_some_and(|bytes| bytes.len() == NONCE)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -141,13 +102,5 @@ mod tests {
         for wrong in ["", "zz", &proof[2..], &format!("{proof}00"), "\u{e9}\u{e9}"] {
             assert!(!token().verify(Role::Agent, &HANDSHAKE, wrong));
         }
-    }
-
-    #[test]
-    fn nonces_are_32_bytes_and_differ() {
-        let (one, other) = (nonce().unwrap(), nonce().unwrap());
-        assert!(is_nonce(&one) && is_nonce(&other));
-        assert_ne!(one, other);
-        assert!(!is_nonce("ab") && !is_nonce(&"zz".repeat(32)));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The page for people, complete, with every field, unit and bound, the bytes
 //! that are proven and a worked example, is `labs/protocol.md`. The tests
-//! compare it with this file and with [`bounds`].
+//! compare it with this file and with [`bounds`](crate::bounds).
 //!
 //! In short: each side sends lines, a JSON object each. The agent says `hello`
 //! and, after a `challenge`, `auth`; the manager lets it in with `welcome` and
@@ -11,12 +11,9 @@
 //! So a result is delivered at least once and stored exactly once. Each
 //! configuration is sent whole, with a revision that rises with each change.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::bounds;
 use crate::verdict::Verdict;
 
 /// The version that stands in `hello`. It changes when an old peer could not
@@ -219,17 +216,6 @@ pub struct Ack {
 }
 
 impl Message {
-    /// Reads a line, with or without its `\n`.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
-    pub fn parse(line: &[u8]) -> Result<Message, String> {
-        let refused = |why: &dyn fmt::Display| format!("this line is no message: {why}");
-        let message = serde_json::from_slice(line).map_err(|why| refused(&why))?;
-        bounds::check(&message).map_err(|why| refused(&why))?;
-        Ok(message)
-    }
-
     /// The line, with its `\n`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use socklab::errors::cause;
 
-use crate::proof;
+use crate::random;
 
 /// What is known to manager and agents alone. It is never shown: not in
 /// messages, and not by `{:?}`.
@@ -64,7 +64,7 @@ impl Token {
     /// # Errors
     /// One line: the file is there already, or cannot be written.
     pub fn make(path: &Path) -> Result<(), String> {
-        let token = proof::random_hex(32)? + "\n";
+        let token = random::hex(32)? + "\n";
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -17,10 +17,11 @@ use monitor::manager::notices::{self, Inbox};
 use monitor::manager::results::Results;
 use monitor::manager::service::Manager;
 use monitor::manager::tell::Notice;
-use monitor::proof::{self, Handshake, Role};
+use monitor::proof::{Handshake, Role};
 use monitor::protocol::{
     Ack, Auth, Config, ConfigAck, Delivery, Hello, Message, Report, TaskAck, VERSION, Welcome,
 };
+use monitor::random;
 use monitor::token::Token;
 use socklab::endpoint::Endpoint;
 
@@ -78,7 +79,7 @@ impl Agent {
         let (keep, _) = Storage::open(None, room).unwrap();
         let keep = Arc::new(Mutex::new(keep));
         let stop = Arc::new(AtomicBool::new(false));
-        let boot_id = proof::random_hex(16).unwrap();
+        let boot_id = random::hex(16).unwrap();
         let link = Link {
             manager: Endpoint { host: manager.ip().to_string(), port: Some(manager.port()) },
             name: Some("test".into()),
@@ -190,9 +191,9 @@ fn hello(agent_id: Option<u64>) -> Hello {
         agent_id,
         claim: None,
         name: None,
-        boot_id: proof::random_hex(16).unwrap(),
+        boot_id: random::hex(16).unwrap(),
         config_rev: 0,
-        nonce: proof::nonce().unwrap(),
+        nonce: random::nonce().unwrap(),
         time: String::new(),
     }
 }

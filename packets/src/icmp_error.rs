@@ -11,7 +11,7 @@
 //! identifier and sequence number: by them the sender finds whom to tell.
 //! Most systems quote more (RFC 1812 wants up to 576 bytes in all).
 
-use super::icmp::{HEADER, Version};
+use super::icmp_version::{HEADER, Version};
 use super::numbers::u32_at;
 pub use super::problem::Problem;
 use super::problem::{

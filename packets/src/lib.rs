@@ -25,6 +25,7 @@ pub mod explain;
 pub mod heartbeat;
 pub mod icmp;
 pub mod icmp_error;
+mod icmp_version;
 pub mod ipv4;
 pub mod ipv6;
 pub mod line;

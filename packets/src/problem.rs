@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::icmp::Version;
+use super::icmp_version::Version;
 
 pub(super) const UNREACHABLE_V4: u8 = 3;
 const REDIRECT_V4: u8 = 5;

@@ -5,7 +5,7 @@
 //! the order of the work:
 //!
 //! - [`parse`]: from Markdown to steps
-//! - [`run`]: does the steps, with a program in each terminal ([`running`], [`terminal`])
+//! - [`run`]: does the steps, with a program in each terminal ([`step`], [`running`], [`terminal`])
 //! - [`pattern`], [`align`]: whether a quoted line is the printed one, and which belongs to which
 //! - [`report`]: how a difference is shown
 //! - [`bless`]: rewrites what a sheet quotes from what was printed
@@ -41,6 +41,7 @@ pub mod run;
 pub mod running;
 #[cfg(test)]
 mod selftest;
+pub mod step;
 pub mod terminal;
 
 use parse::{Sheet, System};

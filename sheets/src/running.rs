@@ -2,7 +2,7 @@
 
 use crate::bless::Edit;
 use crate::pattern::{Pattern, Progress, match_beginning, match_everything};
-use crate::run::{Step, one_line};
+use crate::step::{Step, one_line};
 use crate::terminal::{Program, View};
 use crate::{Mode, Place};
 use std::time::{Duration, Instant};

@@ -17,10 +17,11 @@ use socklab::errors::cause;
 use super::backoff::Backoff;
 use super::storage::Storage;
 use crate::guard::lock;
-use crate::proof::{self, Handshake, Role};
+use crate::proof::{Handshake, Role};
 use crate::protocol::{
     Auth, Config, ConfigAck, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
 };
+use crate::random;
 use crate::talk::{Heard, Talk};
 use crate::token::Token;
 use crate::transport::Transport;
@@ -176,7 +177,7 @@ impl Link {
                 name: self.name.clone(),
                 boot_id: self.boot_id.clone(),
                 config_rev: storage.state.config.as_ref().map_or(0, |config| config.rev),
-                nonce: proof::nonce().map_err(End::Lost)?,
+                nonce: random::nonce().map_err(End::Lost)?,
                 time: clock::stamp(clock::now()),
             }
         };

@@ -12,7 +12,7 @@ use super::journal::{Damage, Journal};
 use super::spool::Spool;
 use super::state::State;
 use crate::protocol::{Ack, Config, Delivery};
-use crate::{atomic, proof};
+use crate::{atomic, random};
 
 /// The agent's state and its spool.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Storage {
         // On disk before the manager hears of it: a crash must not make it two.
         let claims = state.agent_id.is_none() && state.claim.is_none();
         if claims {
-            state.claim = Some(proof::random_hex(16)?);
+            state.claim = Some(random::hex(16)?);
         }
         let mut storage =
             Storage { state, path, results, unsaved: claims, trouble: None, told: false };

@@ -10,10 +10,11 @@ use socklab::errors::cause;
 
 use super::service::{Admitted, Due, Manager};
 use super::tell::Notice;
-use crate::proof::{self, Handshake, Role};
+use crate::proof::{Handshake, Role};
 use crate::protocol::{
     Challenge, Config, Delivery, Hello, LONGEST, Message, PING_EVERY, SILENCE, VERSION,
 };
+use crate::random;
 use crate::talk::{Heard, Talk};
 use crate::transport::Transport;
 
@@ -108,7 +109,7 @@ impl Conversation {
     /// Both sides prove that they know the token, the manager first.
     fn authenticate(&mut self, hello: &Hello, deadline: Instant) -> Result<(), End> {
         let Some(token) = self.manager.token.clone() else { return Ok(()) };
-        let nonce = proof::nonce().map_err(End)?;
+        let nonce = random::nonce().map_err(End)?;
         let handshake = Handshake {
             agent_nonce: &hello.nonce,
             manager_nonce: &nonce,

@@ -4,7 +4,7 @@ use socklab::output::harmless;
 
 use super::Runner;
 use super::told::Reloaded;
-use crate::console::{self, Command};
+use crate::command::{self, Command};
 use crate::stamp::span;
 use crate::status;
 
@@ -57,7 +57,7 @@ impl Runner {
                 Ok(format!("{count} resumed"))
             }
             Command::Reload => self.reload(),
-            Command::Help => Ok(console::help(&self.sources.exit_words)),
+            Command::Help => Ok(command::help(&self.sources.exit_words)),
             Command::Exit => Ok(String::new()),
         }
     }

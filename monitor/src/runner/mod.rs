@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 
 use socklab::output;
 
-use crate::console::{Command, Names};
+use crate::command::{Command, Names};
 use crate::daylog::{DayLog, Writer};
 use crate::engine::{Ended, Engine};
 use crate::metrics::{Figures, Snapshot};

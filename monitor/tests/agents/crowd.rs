@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use monitor::agent::link::Link;
 use monitor::agent::storage::Storage;
-use monitor::proof;
 use monitor::protocol::{Config, ConfigAck, Delivery, Report};
+use monitor::random;
 use socklab::endpoint::Endpoint;
 
 use crate::world::{Manager, setting, wait_until};
@@ -24,7 +24,7 @@ fn made_up(
     let (keep, _) = Storage::open(None, 10_000).unwrap();
     let keep = Arc::new(Mutex::new(keep));
     kept.lock().unwrap().push(Arc::clone(&keep));
-    let boot_id = proof::random_hex(16).unwrap();
+    let boot_id = random::hex(16).unwrap();
     let link = Link {
         manager: Endpoint { host: manager.ip().to_string(), port: Some(manager.port()) },
         name: None,

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::thread;
 
-use monitor::proof;
+use monitor::random;
 
 use crate::hostile::{Peer, World};
 
@@ -48,7 +48,7 @@ fn result(boot: &str, seq: u64, task: &str, reason: &str, detail: &str) -> Strin
 fn nothing_that_a_peer_sends_makes_the_manager_swell() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::start(folder.path());
-    let boot = proof::random_hex(16).unwrap();
+    let boot = random::hex(16).unwrap();
     let long = "x".repeat(2000);
     let figures: Vec<String> = (0..5000).map(|n| format!(r#""{n:x}":{n}"#)).collect();
     let figures = figures.join(",");
@@ -87,7 +87,7 @@ fn nothing_that_a_peer_sends_makes_the_manager_swell() {
 fn a_number_that_cannot_be_ends_the_connection_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::start(folder.path());
-    let boot = proof::random_hex(16).unwrap();
+    let boot = random::hex(16).unwrap();
     let most = u64::MAX;
     for (line, why) in [
         (format!(r#"{{"type":"dropped","boot_id":"{boot}","first":0,"last":{most}}}"#), "first"),

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
-use monitor::proof::{self, Handshake, Role};
+use monitor::proof::{Handshake, Role};
 use monitor::protocol::{Auth, Challenge, Hello, Message, VERSION};
+use monitor::random;
 use monitor::token::Token;
 
 use crate::common::{DEADLINE, skip};
@@ -148,9 +149,9 @@ pub fn hello(agent_id: Option<u64>) -> Hello {
         agent_id,
         claim: None,
         name: None,
-        boot_id: proof::random_hex(16).unwrap(),
+        boot_id: random::hex(16).unwrap(),
         config_rev: 0,
-        nonce: proof::nonce().unwrap(),
+        nonce: random::nonce().unwrap(),
         time: String::new(),
     }
 }

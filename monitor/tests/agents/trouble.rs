@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use monitor::proof;
 use monitor::protocol::Message;
+use monitor::random;
 
 use crate::hostile::{TOKEN, auth, hello};
 
@@ -83,7 +83,7 @@ fn flood_from_inside(manager: SocketAddr, _stop: &AtomicBool) -> Option<()> {
         return None;
     };
     stream.write_all(auth(TOKEN, &hello, &challenge).line().ok()?.as_bytes()).ok()?;
-    let boot = proof::random_hex(16).ok()?;
+    let boot = random::hex(16).ok()?;
     for seq in 1..=300 {
         let line = format!(
             r#"{{"type":"result","boot_id":"{boot}","seq":{seq},"task":"t{seq}","rev":0,"started_at":"2026-01-01T00:00:00Z","duration_us":7,"verdict":"up","reason":""}}"#

@@ -17,10 +17,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use ladder::grid::Page;
 use ladder::ledger;
 use ladder::run::run as put_together;
 use ladder::selection::{self, Selection};
-use ladder::text::{self, Page};
+use ladder::text;
 use ladder::{html, svg};
 use logic::units;
 use socklab::cli::{self, Exit};

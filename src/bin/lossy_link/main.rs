@@ -18,6 +18,7 @@
 
 mod args;
 mod event;
+mod link;
 mod stream;
 mod tcp;
 mod tcp_event;

@@ -15,7 +15,7 @@ use socklab::errors::cause;
 
 use crate::args::Way as Flags;
 use crate::event::{Ends, Way};
-use crate::tcp::{Link, STACK};
+use crate::link::{Link, STACK};
 use crate::tcp_event::Connection;
 
 /// What is read at once.

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use logic::impair::Impairment;
 use logic::pace::LOOK_UP;
 use socklab::cli;
 use socklab::clock::At;
@@ -17,8 +16,9 @@ use socklab::places::Places;
 use socklab::sockets::is_own;
 
 use crate::NAME;
-use crate::args::{Args, Way as Flags};
+use crate::args::Args;
 use crate::event::{Ends, Start, Way};
+use crate::link::{Link, STACK};
 use crate::stream::{Both, reset_when_closed};
 use crate::tcp_event::{Connection, Streams};
 
@@ -28,8 +28,6 @@ const MOST: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon a thread that waits for one side sees that the other is gone.
 const LOOK_AROUND: Duration = Duration::from_millis(250);
-/// Of a thread; otherwise it would be 2 MiB.
-pub const STACK: usize = 256 * 1024;
 
 /// Passes streams on, until Ctrl-C ends the process.
 pub fn run(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<(), String> {
@@ -43,9 +41,9 @@ pub fn run(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<(), S
     let words = args.ways.describe([&up, &down], true);
     let start = Start::new(address, server, "TCP", words, up.seed);
     let reporter = Reporter::new(args.json, args.quiet);
-    let totals = Mutex::new(Streams::new(address, server));
+    let totals = Streams::new(address, server);
     let plans = [(up, args.ways.up.clone()), (down, args.ways.down.clone())];
-    let link = Arc::new(Link { server, plans, reporter, totals });
+    let link = Arc::new(Link::new(server, plans, reporter, totals));
     let at_the_end = Arc::clone(&link);
     cli::end_on_ctrl_c(move || at_the_end.close())?;
     link.reporter.tell_always(&start);
@@ -63,12 +61,12 @@ pub fn run(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<(), S
         let connection = link.accepted();
         let ends = Ends { client, near: address, far: None, server };
         let Some(place) = places.take() else {
-            link.not_connected(near, ends, connection, format!("{MOST} clients are the most"));
+            not_connected(&link, near, ends, connection, format!("{MOST} clients are the most"));
             continue;
         };
         let own = Arc::clone(&link);
         let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-            own.serve(near, ends, connection);
+            serve(&own, near, ends, connection);
             drop(place);
         });
         if let Err(why) = thread {
@@ -78,61 +76,33 @@ pub fn run(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<(), S
     }
 }
 
-/// What all threads share.
-pub struct Link {
-    server: SocketAddr,
-    /// Up, and down.
-    pub plans: [(Impairment, Flags); 2],
-    pub reporter: Reporter,
-    totals: Mutex<Streams>,
+fn not_connected(link: &Link, near: TcpStream, ends: Ends, connection: u64, why: String) {
+    link.totals().not_connected += 1;
+    link.reporter.tell(&Connection::NotConnected { at_ns: At::now(), connection, ends, why });
+    // As near to "refused" as can be, once a connection was accepted.
+    reset_when_closed(&near);
 }
 
-impl Link {
-    pub fn totals(&self) -> MutexGuard<'_, Streams> {
-        // The sums are whole even if a thread panicked while it held the lock.
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn accepted(&self) -> u64 {
-        let mut totals = self.totals();
-        totals.connections += 1;
-        totals.connections
-    }
-
-    fn not_connected(&self, near: TcpStream, ends: Ends, connection: u64, why: String) {
-        self.totals().not_connected += 1;
-        self.reporter.tell(&Connection::NotConnected { at_ns: At::now(), connection, ends, why });
-        // As near to "refused" as can be, once a connection was accepted.
-        reset_when_closed(&near);
-    }
-
-    /// Connects a client with the server, and carries what they say.
-    fn serve(&self, near: TcpStream, mut ends: Ends, connection: u64) {
-        let far = TcpStream::connect_timeout(&self.server, PATIENCE);
-        let far = match far.and_then(|far| prepared(&near).and(prepared(&far)).and(Ok(far))) {
-            Ok(far) => far,
-            Err(why) => {
-                let why = format!("{} cannot be reached: {}", self.server, cause(&why));
-                return self.not_connected(near, ends, connection, why);
-            }
-        };
-        ends.far = far.local_addr().ok();
-        self.reporter.tell(&Connection::Connected { at_ns: At::now(), connection, ends });
-        let both = Both::new(self, near, far, ends, connection);
-        thread::scope(|scope| {
-            let down = thread::Builder::new().stack_size(STACK);
-            match down.spawn_scoped(scope, || both.carry(Way::Down)) {
-                Ok(_) => both.carry(Way::Up),
-                Err(why) => both.reset(Way::Down, 0, &why),
-            }
-        });
-    }
-
-    fn close(&self) {
-        let mut totals = self.totals();
-        totals.at_ns = At::now();
-        self.reporter.tell_always(&*totals);
-    }
+/// Connects a client with the server, and carries what they say.
+fn serve(link: &Link, near: TcpStream, mut ends: Ends, connection: u64) {
+    let far = TcpStream::connect_timeout(&link.server, PATIENCE);
+    let far = match far.and_then(|far| prepared(&near).and(prepared(&far)).and(Ok(far))) {
+        Ok(far) => far,
+        Err(why) => {
+            let why = format!("{} cannot be reached: {}", link.server, cause(&why));
+            return not_connected(link, near, ends, connection, why);
+        }
+    };
+    ends.far = far.local_addr().ok();
+    link.reporter.tell(&Connection::Connected { at_ns: At::now(), connection, ends });
+    let both = Both::new(link, near, far, ends, connection);
+    thread::scope(|scope| {
+        let down = thread::Builder::new().stack_size(STACK);
+        match down.spawn_scoped(scope, || both.carry(Way::Down)) {
+            Ok(_) => both.carry(Way::Up),
+            Err(why) => both.reset(Way::Down, 0, &why),
+        }
+    });
 }
 
 /// Small pieces leave at once, and a call that waits looks around now and then.

@@ -23,6 +23,7 @@ use monitor::config::sample::sample;
 use socklab::cli;
 use socklab::output;
 
+mod args;
 mod check;
 mod explain;
 mod run;
@@ -38,7 +39,7 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    run: run::Args,
+    run: args::Args,
 }
 
 #[derive(Subcommand)]
@@ -49,7 +50,7 @@ enum Command {
     /// long as the check takes. There are at most --threads of them: a check that
     /// falls due while all are busy is skipped, and so is one whose service is
     /// still being checked. Skipped checks are reported and counted.
-    Run(run::Args),
+    Run(args::Args),
     Check(check::Args),
     /// Print a configuration file that shows every type and every parameter
     SampleConfig,

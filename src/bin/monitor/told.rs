@@ -15,7 +15,7 @@ use socklab::event::{Event, Ms};
 use socklab::output::harmless;
 
 use crate::NAME;
-use crate::run::Args;
+use crate::args::Args;
 
 /// The first line: what is watched, and how many checks there can be at once.
 #[derive(Serialize)]

@@ -36,8 +36,8 @@ use monitor::agent::work::{Order, Reporter, Work};
 use monitor::engine::pool;
 use monitor::guard::lock;
 use monitor::printer::Printer;
-use monitor::proof;
 use monitor::protocol::{Config, ConfigAck};
+use monitor::random;
 use monitor::token::Token;
 use monitor::{atomic, bounds, tls};
 use socklab::cli::{self, Exit};
@@ -107,7 +107,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     let tls = authority.map(|file| tls::client(file, &args.manager.host)).transpose()?;
     let _lock = args.state.as_deref().map(atomic::lock).transpose()?;
     let (storage, notes) = Storage::open(args.state.as_deref(), args.spool)?;
-    let boot_id = proof::random_hex(16)?;
+    let boot_id = random::hex(16)?;
     cli::stop_on_ctrl_c()?;
     output::for_ever(NAME, Some("what the manager says is watched"));
 

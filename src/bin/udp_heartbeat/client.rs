@@ -10,7 +10,6 @@ use packets::heartbeat::Beat;
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::ears::{Ears, Heard};
-use socklab::endpoint::Endpoint;
 use socklab::errors::{cannot_reach, cause, no_socket};
 use socklab::event::{Reporter, icmp_error_text};
 use socklab::ping_args::PingArgs;
@@ -18,30 +17,12 @@ use socklab::ports;
 use socklab::servers::{Attempt, ask_each};
 use socklab::sockets::{any_port, not_itself};
 
+use crate::args::ClientArgs;
 use crate::ledger::Ledger;
 use crate::told::ClientStart;
 use crate::watch::{Clocks, Watch};
 
-#[derive(clap::Args)]
-#[command(
-    mut_arg("count", |flag| flag.default_value("1000")),
-    mut_arg("quiet", |flag| flag.help("Show only the verdicts and the summary"))
-)]
-pub struct Args {
-    /// The server: `HOST`, `HOST:PORT` or `[V6]:PORT`; a port alone is one on 127.0.0.1
-    #[arg(default_value_t = Endpoint::on_loopback(ports::HEARTBEAT))]
-    server: Endpoint,
-    /// Take the server for dead after N unanswered beats in a row
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(1..), allow_hyphen_values = true)]
-    pub misses: u64,
-    /// Then go on watching, and tell when it comes back
-    #[arg(long)]
-    retry: bool,
-    #[command(flatten)]
-    pub ping: PingArgs,
-}
-
-pub fn run(args: &Args) -> Result<Exit, String> {
+pub fn run(args: &ClientArgs) -> Result<Exit, String> {
     let servers = args.server.servers(ports::HEARTBEAT, args.ping.family.wanted())?;
     cli::stop_on_ctrl_c()?;
     let reporter = Reporter::new(args.ping.json, args.ping.quiet);
@@ -61,7 +42,7 @@ pub fn run(args: &Args) -> Result<Exit, String> {
 /// Watches over the server at one address. Gives way to the name's next one, if
 /// there are `more`, when this one refuses before anything came back from it.
 fn watch(
-    args: &Args,
+    args: &ClientArgs,
     socket: &UdpSocket,
     server: SocketAddr,
     more: bool,

@@ -14,6 +14,7 @@
 //! New here: silence is judged. And two clocks meet in one packet, which is
 //! enough to tell by how much they differ, but not exactly.
 
+mod args;
 mod client;
 mod clients;
 mod ledger;
@@ -24,6 +25,7 @@ mod server;
 mod server_told;
 mod told;
 mod watch;
+mod way_up;
 
 use std::process::ExitCode;
 
@@ -44,9 +46,9 @@ struct Args {
 #[derive(Subcommand)]
 enum Part {
     /// Answer beats, some of them, and watch over the clients
-    Server(server::Args),
+    Server(args::ServerArgs),
     /// Send beats until the server seems to be down; exit status 3 if so
-    Client(client::Args),
+    Client(args::ClientArgs),
     /// Work out how often a healthy server is declared down
     Predict(predict::Args),
 }

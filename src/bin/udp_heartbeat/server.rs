@@ -1,64 +1,35 @@
 //! The watched one: answers beats, some of them, and keeps an eye on its clients in turn.
 
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use logic::impair::{Fate, Treatment};
 use logic::pace::LOOK_UP;
-use logic::units;
 use logic::units::Rate;
 use packets::heartbeat::{Answer, Beat};
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
 use socklab::ears::last_arrival;
-use socklab::endpoint::{Endpoint, Family};
+use socklab::endpoint::Family;
 use socklab::errors::cannot_listen;
 use socklab::event::Reporter;
-use socklab::impair_args::ImpairArgs;
 use socklab::output;
 use socklab::ports;
 use socklab::service::{Handled, Sent, Service};
 use socklab::sockets::{is_own, no_datagram, own_address};
 
 use crate::NAME;
+use crate::args::ServerArgs;
 use crate::clients::{Client, Ways};
-use crate::server_told::{BeatEvent, Malformed, ServerStart, WayUp};
-
-#[derive(clap::Args)]
-pub struct Args {
-    /// Listen on this address; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = Endpoint::on_loopback(ports::HEARTBEAT))]
-    bind: Endpoint,
-    /// Say that a client has stopped when it sent no beat for this long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::positive_duration, allow_hyphen_values = true)]
-    pub silence: Duration,
-    /// Let this server's clock be wrong by this much: 2.5s is fast, -2.5s slow
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = offset, allow_hyphen_values = true)]
-    pub clock_offset: f64,
-    /// Show no beats, only who stops and returns, and the totals at the end
-    #[arg(short, long)]
-    quiet: bool,
-    /// Print JSON lines (see EVENTS.md)
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    pub impair: ImpairArgs,
-}
-
-/// A duration that may be negative, in seconds.
-fn offset(text: &str) -> Result<f64, String> {
-    match text.strip_prefix('-') {
-        Some(text) => units::duration(text).map(|duration| -duration.as_secs_f64()),
-        None => units::duration(text).map(|duration| duration.as_secs_f64()),
-    }
-}
+use crate::server_told::{BeatEvent, Malformed, ServerStart};
+use crate::way_up::WayUp;
 
 /// A stamp further from this server's clock than this is none: it is written by
 /// a program that counts from another beginning, or is a server's answer.
 const FURTHEST: f64 = 365.0 * 86_400.0;
 
-pub fn run(args: &Args) -> Result<Exit, String> {
+pub fn run(args: &ServerArgs) -> Result<Exit, String> {
     let plan = args.impair.plan(Rate::percent(30))?;
     let address = args.bind.resolve(ports::HEARTBEAT, Family::Any)?;
     // From here on the kernel keeps what comes to this port until it is read.

@@ -12,7 +12,7 @@ use socklab::output::{Colour, plural, printable};
 use socklab::sockets::own_address;
 
 use crate::NAME;
-use crate::client::Args;
+use crate::args::ClientArgs;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "start")]
@@ -31,7 +31,11 @@ pub struct ClientStart {
 impl ClientStart {
     /// # Errors
     /// One line: the socket has no address.
-    pub fn new(args: &Args, socket: &UdpSocket, server: SocketAddr) -> Result<ClientStart, String> {
+    pub fn new(
+        args: &ClientArgs,
+        socket: &UdpSocket,
+        server: SocketAddr,
+    ) -> Result<ClientStart, String> {
         Ok(ClientStart {
             at_ns: At::now(),
             clock: clock::NAME,
