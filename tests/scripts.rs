@@ -15,7 +15,7 @@ fn a_run_as_another_user_that_is_ended_leaves_no_user_folder_or_process() {
     let tree = env!("CARGO_MANIFEST_DIR");
     let inside = format!(
         r##"
-        cp -a /etc etc && mount --bind etc /etc && mount -t tmpfs tmpfs /home &&
+        cp -a /etc etc && rm -f etc/*.lock && mount --bind etc /etc && mount -t tmpfs tmpfs /home &&
             mount -t tmpfs tmpfs /var/mail || exit 98
         mkdir -p tree/scripts tree/target && cp {tree}/scripts/test-as-user tree/scripts || exit 98
         printf "%s\n" "#!/bin/sh" "setsid sleep 4242424 &" "echo ready as \$(id -un)" \
