@@ -27,7 +27,7 @@ fn a_run_as_another_user_that_is_ended_leaves_no_user_folder_or_process() {
         echo before: $(ls /home | wc -l) homes
         kill $run; wait $run; echo status $?
         echo after: $(ps -C sleep -o args= | grep -c 4242424) processes, $(ls /home | wc -l) homes, \
-            $(grep -c "^socklab-" /etc/passwd) users
+            $(grep -c "^$(sed -n "s/^ready as //p" said):" /etc/passwd) users
         "##
     );
     let script = format!(
