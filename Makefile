@@ -1,6 +1,6 @@
 # `make` alone lists what can be made.
 
-.PHONY: help demo book shell dist test check runs bench soak bless fuzz mutants lab-%
+.PHONY: portable help demo book shell dist test check runs bench soak bless fuzz mutants lab-%
 
 help:
 	@echo 'make demo     a lossy server, pinged ten times'
@@ -8,6 +8,7 @@ help:
 	@echo 'make book     sheets, answers, glossary and reference as HTML, in target/book; STUDENT=1 leaves the answers out'
 	@echo 'make dist     archives for Linux and Windows that run without a compiler; STUDENT=1 leaves the answers out'
 	@echo 'make test     everything: format, lints, tests, and every sheet executed'
+	@echo 'make portable for Windows, under Wine, and types for macOS and FreeBSD; as root on Debian'
 	@echo 'make check    the quick part of it: format and lints'
 	@echo 'make runs     all tests, N=20 times, as root and as an ordinary user, some beside busy loops'
 	@echo 'make lab-01   execute one sheet, and say where it is not true'
@@ -42,6 +43,9 @@ test: check
 
 runs:
 	@scripts/runs $(or $(N),20)
+
+portable:
+	@scripts/portable
 
 lab-%:
 	@scripts/lab $*

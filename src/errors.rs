@@ -10,6 +10,9 @@ use crate::ways;
 /// The operating system's words for an error, without the number that Rust
 /// puts behind them and the prefix that it puts before a resolver's.
 pub fn cause(why: &io::Error) -> String {
+    if sys::is_too_long(why) {
+        return "message too long".to_string(); // Windows has a long sentence for it.
+    }
     let text = why.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     let text = text.split(" (os error").next().unwrap_or(text);
@@ -102,5 +105,17 @@ fn bracketed(ip: IpAddr) -> String {
     match ip {
         IpAddr::V6(ip) => format!("[{ip}]"),
         IpAddr::V4(ip) => ip.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_that_is_too_long_is_called_so_on_every_system() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let why = socket.send_to(&[0; 70_000], socket.local_addr().unwrap()).unwrap_err();
+        assert_eq!(cause(&why), "message too long");
     }
 }

@@ -217,6 +217,9 @@ fn no_socket(own: SocketAddr, raw: &io::Error, datagram: &io::Error) -> String {
             let own = own.ip();
             format!("cannot send from {own}: no address of this machine's (see: {ADDRESSES})")
         }
+        (PermissionDenied, _) if cfg!(windows) => "no ICMP socket: Windows has raw ones alone, \
+             and those for administrators: start the terminal with \"Run as administrator\""
+            .to_string(),
         (PermissionDenied | Unsupported, _) => format!(
             "no ICMP socket: a raw one needs root or CAP_NET_RAW, a datagram one is refused too \
              ({}); {}",

@@ -180,12 +180,23 @@ impl Probes {
         }
     }
 
-    /// Enters an error that does not say which probe it answers: it is the
-    /// oldest one's, because errors come back in the order of the probes.
-    /// `None` if no probe is waiting for anything.
-    pub fn refused(&mut self) -> Option<u64> {
-        let seq = self.oldest_waiting;
-        self.index(seq)?;
+    /// Enters an error that does not say which probe it answers. While nothing
+    /// was ever answered, it is the oldest one's, because errors come back in
+    /// the order of the probes. Later the oldest may be one that was lost; an
+    /// error takes about as long as a reply, so it is the youngest one's that
+    /// has been under way for half the shortest round trip. `None` if no probe
+    /// is waiting for anything.
+    pub fn refused(&mut self, arrival: &Arrival) -> Option<u64> {
+        let oldest = self.index(self.oldest_waiting)?;
+        let waiting = (self.oldest_waiting..).zip(self.table.iter().skip(oldest));
+        let by_time = self.rtts.min().and_then(|rtt| {
+            let could_be_back = |probe: &Probe| {
+                probe.fate == Fate::Waiting
+                    && arrival.since(probe.sent).as_secs_f64() * 1e3 >= rtt / 2.0
+            };
+            waiting.filter(|(_, probe)| could_be_back(probe)).last().map(|(seq, _)| seq)
+        });
+        let seq = by_time.unwrap_or(self.oldest_waiting);
         self.decide(seq, Fate::Refused);
         self.counts.errors += 1;
         Some(seq)
@@ -353,11 +364,27 @@ mod tests {
     #[test]
     fn an_error_belongs_to_the_oldest_probe_that_waits() {
         let mut probes = probes(3, Duration::ZERO);
-        probes.answered(1, &now());
-        assert_eq!(probes.refused(), Some(2));
-        assert_eq!(probes.refused(), Some(3));
-        assert_eq!(probes.refused(), None);
-        assert_eq!(probes.counts.errors, 2);
+        assert_eq!(probes.refused(&now()), Some(1));
+        assert_eq!(probes.refused(&now()), Some(2));
+        assert_eq!(probes.refused(&now()), Some(3));
+        assert_eq!(probes.refused(&now()), None);
+        assert_eq!(probes.counts.errors, 3);
+    }
+
+    #[test]
+    fn once_there_were_replies_an_error_belongs_to_the_youngest_probe_that_could_be_back() {
+        let began = Instant::now();
+        let at = |ms| Arrival::new(began + Duration::from_millis(ms));
+        let mut probes = Probes::new(SECOND);
+        for ms in [0, 200, 400, 405] {
+            probes.sent(began + Duration::from_millis(ms), Timestamp::UNIX_EPOCH);
+        }
+        // Number 1 takes 20 ms, number 2 is lost, and then the server is gone.
+        assert!(matches!(probes.answered(1, &at(20)), Answer::Reply(_)));
+        assert_eq!(probes.refused(&at(412)), Some(3));
+        assert_eq!(probes.refused(&at(426)), Some(4));
+        assert_eq!(probes.refused(&at(430)), Some(2));
+        assert_eq!(probes.refused(&at(430)), None);
     }
 
     #[test]
@@ -417,7 +444,7 @@ mod tests {
                     0 | 1 => probes.sent(Instant::now(), Timestamp::UNIX_EPOCH),
                     2 => { probes.answered(seq, &now()); }
                     3 => { probes.answered_wrongly(seq, &now()); }
-                    4 => { probes.refused(); }
+                    4 => { probes.refused(&now()); }
                     5 => { probes.failed(seq); }
                     _ => { probes.timed_out(Instant::now() + 2 * SECOND); }
                 }

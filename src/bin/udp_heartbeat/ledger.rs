@@ -61,11 +61,11 @@ impl Ledger<'_> {
     }
 
     /// An ICMP error, for the beat that it quotes; or, where it does not quote
-    /// that far, for the oldest one.
+    /// that far, for the one that its time speaks for.
     pub fn refused(&mut self, error: &IcmpError) {
         let seq = match Beat::parse(&error.request) {
             Some(beat) => self.probes.failed(beat.seq).then_some(beat.seq),
-            None => self.probes.refused(),
+            None => self.probes.refused(&error.arrival),
         };
         if let Some(seq) = seq {
             let (at_ns, target) = (error.arrival.at().into(), self.server.as_str());

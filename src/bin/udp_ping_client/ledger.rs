@@ -67,11 +67,11 @@ impl Ledger<'_> {
     }
 
     /// An ICMP error, for the request that it quotes; or, where it does not
-    /// quote that far, for the oldest one, because errors come in their order.
+    /// quote that far, for the one that its time speaks for.
     pub fn refused(&mut self, error: &IcmpError) {
         let seq = match ping::sequence_of_request(&error.request) {
             Some(seq) => self.probes.failed(seq).then_some(seq),
-            None => self.probes.refused(),
+            None => self.probes.refused(&error.arrival),
         };
         if let Some(seq) = seq {
             let (at_ns, target) = (error.arrival.at().into(), self.server.as_str());
