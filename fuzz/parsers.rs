@@ -123,7 +123,7 @@ pub fn explain(bytes: &[u8]) {
         let _ = page.json();
     }
     if bytes.len() >= 8 {
-        let right = pages[1].sums[0].verdict == packets::explain::Verdict::Right;
+        let right = pages[1].sums[0].verdict == packets::explain::SumVerdict::Right;
         assert_eq!(right, icmp::is_right(V4, V4, bytes));
         let bit = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
         let _ = flip::icmp_echo(V6, V6, bytes, bit % (8 * bytes.len()));
@@ -147,8 +147,8 @@ pub fn text(bytes: &[u8]) {
     if let Some(beat) = heartbeat::Beat::parse(bytes) {
         assert!(heartbeat::Beat::parse(beat.emit().as_bytes()).is_some());
     }
-    if let Some(answer) = heartbeat::Answer::parse(bytes) {
-        assert!(heartbeat::Answer::parse(answer.emit().as_bytes()).is_some());
+    if let Some(answer) = heartbeat::Reply::parse(bytes) {
+        assert!(heartbeat::Reply::parse(answer.emit().as_bytes()).is_some());
     }
 }
 

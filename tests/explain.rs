@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::Output;
 
 use common::{Server, in_a_namespace, lacks, named, run, skip};
-use packets::explain::{Page, Verdict, flip, hex};
+use packets::explain::{Page, SumVerdict, flip, hex};
 use packets::udp;
 use socklab::output::Painter;
 
@@ -148,8 +148,8 @@ for family, host in (socket.AF_INET, \"127.0.0.1\"), (socket.AF_INET6, \"::1\"):
             let words = &packet.words;
             let (found, expected) = (sum.found, sum.expected);
             match sum.verdict {
-                Verdict::Right => {}
-                Verdict::Wrong | Verdict::LeftToTheCard => {
+                SumVerdict::Right => {}
+                SumVerdict::Wrong | SumVerdict::LeftToTheCard => {
                     let bad = format!("bad udp cksum 0x{found:04x} -> 0x{expected:04x}!");
                     assert!(words.contains(&bad), "{bad}: {words}");
                 }
@@ -165,7 +165,7 @@ for family, host in (socket.AF_INET, \"127.0.0.1\"), (socket.AF_INET6, \"::1\"):
         assert_eq!(bad, page.contains("WRONG") || page.contains("unfinished"), "{}", packet.words);
     }
     let count = |verdict| verdicts.iter().filter(|found| **found == verdict).count();
-    assert_eq!((count(Verdict::Wrong), count(Verdict::LeftToTheCard)), (1, 2));
+    assert_eq!((count(SumVerdict::Wrong), count(SumVerdict::LeftToTheCard)), (1, 2));
 }
 
 #[test]

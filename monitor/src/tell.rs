@@ -6,7 +6,7 @@ use socklab::output::{Colour, Painter, harmless};
 
 use crate::stamp::local;
 use crate::verdict::Verdict;
-use crate::watch::{Event, What};
+use crate::watch::{Occurrence, What};
 
 /// A name longer than this shifts its own line, and no other.
 const NAME_AT_MOST: usize = 20;
@@ -37,7 +37,7 @@ impl Teller {
     }
 
     /// The line of an event, or nothing if such events are not to be told.
-    pub fn line(&self, event: &Event) -> Option<String> {
+    pub fn line(&self, event: &Occurrence) -> Option<String> {
         let wanted = match &event.what {
             What::Result { asked, .. } => *asked || !(self.quiet || self.changes_only),
             What::NotRun { first, .. } => !self.quiet && (*first || !self.changes_only),
@@ -55,7 +55,7 @@ impl Teller {
         event.shown(self.json, self.painter)
     }
 
-    fn text(&self, event: &Event) -> String {
+    fn text(&self, event: &Occurrence) -> String {
         let rest = event.what.to_string();
         match &event.what {
             What::Result { outcome, .. } => {
@@ -72,7 +72,14 @@ impl Teller {
     }
 
     /// Its columns; `whole` colours all of them, and not the word alone.
-    fn row(&self, event: &Event, word: &str, colour: Colour, rest: &str, whole: bool) -> String {
+    fn row(
+        &self,
+        event: &Occurrence,
+        word: &str,
+        colour: Colour,
+        rest: &str,
+        whole: bool,
+    ) -> String {
         let stamp = local(event.wall, &self.zone);
         let (kind, name) = (event.service.check.kind(), harmless(&event.service.name));
         let tail = format!("{kind:5} {name:width$}   {rest}", width = self.name_width);
@@ -96,9 +103,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    fn event(name: &str, what: What) -> Event {
+    fn event(name: &str, what: What) -> Occurrence {
         let wall = "2024-04-20T19:14:31.5Z".parse().unwrap();
-        Event { at: At::now(), wall, service: Arc::new(example::service(name)), what }
+        Occurrence { at: At::now(), wall, service: Arc::new(example::service(name)), what }
     }
 
     fn result(outcome: Outcome) -> What {
@@ -155,7 +162,7 @@ mod tests {
     fn only_what_is_wanted_is_told() {
         let up = || event("a", result(Outcome::up("")));
         let not_run = |first| event("a", What::NotRun { why: NotRun::Busy(512), first });
-        let told = |teller: &Teller, event: Event| teller.line(&event).is_some();
+        let told = |teller: &Teller, event: Occurrence| teller.line(&event).is_some();
         let changes = Teller { changes_only: true, ..teller() };
         let quiet = Teller { quiet: true, ..teller() };
         assert_eq!([&changes, &quiet].map(|teller| told(teller, up())), [false, false]);

@@ -143,7 +143,7 @@ fn outcome(lab: &Lab, name: &str, kind: RecordType) -> String {
         Err(error) => error.to_string(),
         Ok(reply) => match reply.answers(&query) {
             Err(mismatch) => mismatch.to_string(),
-            Ok(()) => reply.outcome(&query.questions[0]).to_string(),
+            Ok(()) => reply.says(&query.questions[0]).to_string(),
         },
     }
 }

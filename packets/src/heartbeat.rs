@@ -15,7 +15,7 @@ pub struct Beat {
 
 /// A server's answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answer {
+pub struct Reply {
     pub seq: u64,
     /// The server's time of receipt minus the client's stamp, in seconds: what
     /// the way took, plus what the server's clock is ahead of the client's.
@@ -34,11 +34,11 @@ impl Beat {
     }
 }
 
-impl Answer {
+impl Reply {
     /// `None` if the bytes are no answer.
-    pub fn parse(bytes: &[u8]) -> Option<Answer> {
+    pub fn parse(bytes: &[u8]) -> Option<Reply> {
         let (seq, diff) = two_numbers(bytes)?;
-        Some(Answer { seq, diff })
+        Some(Reply { seq, diff })
     }
 
     pub fn emit(&self) -> String {
@@ -69,14 +69,14 @@ mod tests {
         let beat = Beat { seq: 7, sent: 1_726_834_339.123456 };
         assert_eq!(beat.emit(), "7 1726834339.123456");
         assert_eq!(Beat::parse(b"7 1726834339.123456"), Some(beat));
-        let answer = Answer { seq: 7, diff: -2.5 };
+        let answer = Reply { seq: 7, diff: -2.5 };
         assert_eq!(answer.emit(), "7 -2.500000");
-        assert_eq!(Answer::parse(b"7 -2.500000"), Some(answer));
+        assert_eq!(Reply::parse(b"7 -2.500000"), Some(answer));
     }
 
     #[test]
     fn what_python_writes_is_read() {
-        let diff = Answer::parse(b"12 9.5367431640625e-07").map(|answer| answer.diff);
+        let diff = Reply::parse(b"12 9.5367431640625e-07").map(|answer| answer.diff);
         assert_eq!(diff, Some(9.5367431640625e-07));
         assert_eq!(Beat::parse(b"1 1726834339"), Some(Beat { seq: 1, sent: 1_726_834_339.0 }));
         assert_eq!(Beat::parse(b"1 2.5\n"), Some(Beat { seq: 1, sent: 2.5 }));
@@ -113,7 +113,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_parser_panic(bytes: Vec<u8>) {
-            let _ = Answer::parse(&bytes);
+            let _ = Reply::parse(&bytes);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::protocol::Config;
 /// The file's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct AgentState {
     /// As the manager gave it; none before the first time.
     pub agent_id: Option<u64>,
     /// What it asks for an identifier with, until it has one (see `hello` in
@@ -25,12 +25,12 @@ pub struct State {
     pub config: Option<Config>,
 }
 
-impl State {
+impl AgentState {
     /// Reads the file; where there is none, the agent is new.
     ///
     /// # Errors
     /// One line: the file cannot be read, or is damaged, and where.
-    pub fn load(path: &Path) -> Result<State, String> {
+    pub fn load(path: &Path) -> Result<AgentState, String> {
         let shown = path.display();
         match fs::read(path) {
             Ok(content) => serde_json::from_slice(&content).map_err(|why| {
@@ -38,7 +38,7 @@ impl State {
                     "{shown} is damaged: {why}; move it away, and the agent begins as a new one"
                 )
             }),
-            Err(why) if why.kind() == ErrorKind::NotFound => Ok(State::default()),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(AgentState::default()),
             Err(why) => Err(format!("cannot read {shown}: {}", cause(&why))),
         }
     }
@@ -64,13 +64,13 @@ mod tests {
     fn what_is_saved_is_loaded_and_a_damaged_file_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.json");
-        assert_eq!(State::load(&path), Ok(State::default()));
+        assert_eq!(AgentState::load(&path), Ok(AgentState::default()));
         let task = Task { task: "1".into(), check: "tcp a 1".into(), interval_ms: 1000 };
         let config = Config { rev: 7, tasks: vec![task] };
-        let state = State { agent_id: Some(3), claim: None, config: Some(config) };
+        let state = AgentState { agent_id: Some(3), claim: None, config: Some(config) };
         state.save(&path).unwrap();
-        assert_eq!(State::load(&path), Ok(state));
+        assert_eq!(AgentState::load(&path), Ok(state));
         fs::write(&path, "{\n\"agent_id\": 3").unwrap();
-        assert!(State::load(&path).unwrap_err().contains("line 2"));
+        assert!(AgentState::load(&path).unwrap_err().contains("line 2"));
     }
 }

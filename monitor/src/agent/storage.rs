@@ -10,14 +10,14 @@ use socklab::errors::cause;
 
 use super::journal::{Damage, Journal};
 use super::spool::Spool;
-use super::state::State;
+use super::state::AgentState;
 use crate::protocol::{Ack, Config, Delivery};
 use crate::{atomic, random};
 
 /// The agent's state and its spool.
 #[derive(Debug)]
 pub struct Storage {
-    pub state: State,
+    pub state: AgentState,
     path: Option<PathBuf>,
     results: Results,
     /// The state file lacks something: the disk did not take it.
@@ -43,9 +43,9 @@ impl Storage {
     pub fn open(path: Option<&Path>, limit: usize) -> Result<(Storage, Vec<String>), String> {
         let Some(path) = path else {
             let results = Results::Memory(Spool::new(limit));
-            return Ok((Storage::new(State::default(), None, results)?, Vec::new()));
+            return Ok((Storage::new(AgentState::default(), None, results)?, Vec::new()));
         };
-        let state = State::load(path)?;
+        let state = AgentState::load(path)?;
         let spool = atomic::beside(path, ".spool");
         let (journal, damage) = Journal::open(&spool, limit)
             .map_err(|why| format!("cannot use {}: {}", spool.display(), cause(&why)))?;
@@ -54,7 +54,11 @@ impl Storage {
         Ok((storage, notes(&spool, &damage)))
     }
 
-    fn new(mut state: State, path: Option<PathBuf>, results: Results) -> Result<Storage, String> {
+    fn new(
+        mut state: AgentState,
+        path: Option<PathBuf>,
+        results: Results,
+    ) -> Result<Storage, String> {
         // On disk before the manager hears of it: a crash must not make it two.
         let claims = state.agent_id.is_none() && state.claim.is_none();
         if claims {
@@ -255,7 +259,7 @@ mod tests {
         assert_eq!(storage.take_trouble(), None);
         fs::rename(&moved, &path).unwrap();
         storage.mend();
-        assert_eq!(State::load(&path.join("agent.json")).unwrap().agent_id, Some(3));
+        assert_eq!(AgentState::load(&path.join("agent.json")).unwrap().agent_id, Some(3));
         fs::rename(&path, &moved).unwrap();
         storage.identified(4);
         assert!(storage.take_trouble().is_some());

@@ -34,7 +34,7 @@ pub struct Work {
     engine: Engine,
     plan: Plan,
     tasks: HashMap<Id, Running>,
-    reporter: Reporter,
+    spooler: Spooler,
     orders: (Sender<Order>, Receiver<Order>),
 }
 
@@ -45,15 +45,15 @@ struct Running {
 }
 
 /// Numbers the results, and puts them into the spool.
-pub struct Reporter {
+pub struct Spooler {
     storage: Arc<Mutex<Storage>>,
     boot_id: String,
     next_seq: u64,
 }
 
-impl Reporter {
-    pub fn new(storage: Arc<Mutex<Storage>>, boot_id: String) -> Reporter {
-        Reporter { storage, boot_id, next_seq: 1 }
+impl Spooler {
+    pub fn new(storage: Arc<Mutex<Storage>>, boot_id: String) -> Spooler {
+        Spooler { storage, boot_id, next_seq: 1 }
     }
 
     /// Enters one. Numbers and spool have the same order.
@@ -79,7 +79,7 @@ impl Reporter {
 }
 
 impl Work {
-    pub fn new(threads: usize, reporter: Reporter) -> Work {
+    pub fn new(threads: usize, spooler: Spooler) -> Work {
         let orders = mpsc::channel();
         let ends: Sender<Order> = orders.0.clone();
         // When nobody listens the agent is at its end.
@@ -88,7 +88,7 @@ impl Work {
             engine: Engine::new(threads, report),
             plan: Plan::default(),
             tasks: HashMap::new(),
-            reporter,
+            spooler,
             orders,
         }
     }
@@ -150,7 +150,7 @@ impl Work {
         // Of a task that was taken away nobody wants to know.
         let Some(task) = self.tasks.get_mut(&start.id) else { return };
         let accepted = task.began_as.take().unwrap_or_else(|| task.accepted.clone());
-        self.reporter.enter(&accepted, began.wall, ended.mono - began.mono, outcome);
+        self.spooler.enter(&accepted, began.wall, ended.mono - began.mono, outcome);
         self.not_run(skipped.into_iter().collect());
     }
 
@@ -159,7 +159,7 @@ impl Work {
         for Skipped { id, why } in skipped {
             if let Some(task) = self.tasks.get(&id) {
                 let outcome = Outcome::unverified(format!("not run: {why}"));
-                self.reporter.enter(&task.accepted, clock::now(), Duration::ZERO, outcome);
+                self.spooler.enter(&task.accepted, clock::now(), Duration::ZERO, outcome);
             }
         }
     }
@@ -185,7 +185,7 @@ mod tests {
     impl Agent {
         fn start(threads: usize) -> Agent {
             let storage = Arc::new(Mutex::new(Storage::open(None, 1000).unwrap().0));
-            let work = Work::new(threads, Reporter::new(Arc::clone(&storage), "b".into()));
+            let work = Work::new(threads, Spooler::new(Arc::clone(&storage), "b".into()));
             let orders = work.outbox();
             thread::spawn(move || work.run());
             Agent { storage, orders }

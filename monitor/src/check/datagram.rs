@@ -14,7 +14,7 @@ use crate::outcome::{Deadline, Outcome};
 
 use super::lack;
 use super::reach::{self, NoAnswer};
-use super::{Packet, Watch};
+use super::{OnPacket, Packet};
 
 /// The number of times that a request is sent, spread over the time there is,
 /// before silence is believed.
@@ -148,7 +148,7 @@ impl Asker {
     pub fn ask<T>(
         &self,
         requests: &[&[u8]],
-        watch: Watch,
+        watch: OnPacket,
         mut judge: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Ending<T>, NoAnswer> {
         let first = Instant::now();

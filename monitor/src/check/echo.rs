@@ -12,7 +12,7 @@ use socklab::output::printable;
 
 use crate::outcome::{Deadline, Outcome};
 
-use super::Watch;
+use super::OnPacket;
 use super::datagram::{Asker, Ending, TRIES};
 use super::lack;
 use super::parameter::{self, Parameter};
@@ -114,7 +114,7 @@ impl Echo {
         Echo { host: String::new(), port: None, protocol: Protocol::Udp, message }
     }
 
-    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let nonce = match lack::random() {
             Ok(nonce) => nonce,
             Err(outcome) => return outcome,
@@ -142,7 +142,7 @@ fn over_udp(
     address: SocketAddr,
     message: &[u8],
     deadline: &Deadline,
-    watch: Watch,
+    watch: OnPacket,
 ) -> Result<Outcome, NoAnswer> {
     let mut other = None;
     let asker = Asker::open(address, deadline)?;

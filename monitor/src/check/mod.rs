@@ -42,7 +42,7 @@ pub mod udp;
 pub mod value;
 pub mod words;
 
-pub use packet::{Direction, Packet, Watch};
+pub use packet::{Direction, OnPacket, Packet};
 
 use dns::Dns;
 use echo::Echo;
@@ -249,7 +249,7 @@ impl Check {
     }
 
     /// The same, telling of each packet.
-    pub fn run_watched(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run_watched(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let outcome = match self {
             Check::Http(check) => check.run(deadline),
             Check::Icmp(check) => check.run(deadline, watch),

@@ -31,4 +31,4 @@ impl Packet<'_> {
 }
 
 /// Who is told of each packet of a check, for `--explain`.
-pub type Watch<'a> = &'a mut dyn FnMut(&Packet);
+pub type OnPacket<'a> = &'a mut dyn FnMut(&Packet);

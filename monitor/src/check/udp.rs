@@ -9,7 +9,7 @@ use socklab::output::printable;
 
 use crate::outcome::{Deadline, Outcome};
 
-use super::Watch;
+use super::OnPacket;
 use super::datagram::{Asker, Ending, TRIES};
 use super::lack;
 use super::parameter::{self, Parameter};
@@ -71,7 +71,7 @@ impl Udp {
         Udp { host: String::new(), port: None, send: None, expect: None }
     }
 
-    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let port = self.port.unwrap_or_default();
         let addresses = match resolve(&self.host, port, deadline) {
             Ok(addresses) => addresses,
@@ -94,7 +94,7 @@ impl Udp {
         address: SocketAddr,
         probe: &Probe,
         deadline: &Deadline,
-        watch: Watch,
+        watch: OnPacket,
     ) -> Result<Outcome, NoAnswer> {
         let request = probe.bytes();
         let mut other = None;

@@ -24,7 +24,7 @@ use crate::state::Entry;
 use crate::store::{self, Record};
 use crate::tell::Teller;
 use crate::uptime::Moment;
-use crate::watch::{Event, Watch, What};
+use crate::watch::{Occurrence, Watch, What};
 use told::Summary;
 
 /// At most this many requests are taken at once before the schedule has its turn again.
@@ -210,7 +210,7 @@ impl Runner {
         }
     }
 
-    fn tell(&mut self, events: &[Event]) {
+    fn tell(&mut self, events: &[Occurrence]) {
         for event in events {
             if let (What::Result { outcome, .. }, Some(results)) = (&event.what, &mut self.results)
             {

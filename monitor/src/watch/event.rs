@@ -19,7 +19,7 @@ use crate::verdict::Verdict;
 
 /// What happened to a service, to be told.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub struct Occurrence {
     pub at: At,
     pub wall: Timestamp,
     pub service: Arc<Service>,
@@ -45,7 +45,7 @@ pub enum What {
 }
 
 /// As JSON has it; `time` is in UTC.
-impl Serialize for Event {
+impl Serialize for Occurrence {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let line = Line {
             event: self.what.name(),

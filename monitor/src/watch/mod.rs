@@ -3,7 +3,7 @@
 
 mod event;
 
-pub use event::{Counts, Event, What};
+pub use event::{Counts, Occurrence, What};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl Watch {
     }
 
     /// Checks that were due are not run; what that means is added to `events`.
-    pub fn not_run(&mut self, skipped: Vec<Skipped>, now: Now, events: &mut Vec<Event>) {
+    pub fn not_run(&mut self, skipped: Vec<Skipped>, now: Now, events: &mut Vec<Occurrence>) {
         for Skipped { id, why } in skipped {
             let Some(watched) = self.services.get_mut(&id) else { continue };
             watched.counts.not_run += why.checks();
@@ -171,7 +171,7 @@ impl Watch {
     }
 
     /// A check ended; what that means is added to `events`.
-    pub fn ended(&mut self, check: Ended, events: &mut Vec<Event>) {
+    pub fn ended(&mut self, check: Ended, events: &mut Vec<Occurrence>) {
         let Ended { start, began, ended, outcome } = check;
         let skipped = self.plan.ended(&start, ended.mono);
         // Of a service that is not watched any more nothing is told.
@@ -273,8 +273,8 @@ impl Watch {
 }
 
 impl Watched {
-    fn event(&self, now: Now, what: What) -> Event {
-        Event { at: now.at, wall: now.wall, service: Arc::clone(&self.service), what }
+    fn event(&self, now: Now, what: What) -> Occurrence {
+        Occurrence { at: now.at, wall: now.wall, service: Arc::clone(&self.service), what }
     }
 
     fn record(&mut self, at: Moment, wall: Timestamp, outcome: &Outcome) -> Option<Change> {

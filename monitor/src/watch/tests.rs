@@ -15,7 +15,7 @@ fn watch(services: Vec<Service>) -> Watch {
     watch
 }
 
-fn starts(watch: &mut Watch, now: Now, events: &mut Vec<Event>) -> Vec<Start> {
+fn starts(watch: &mut Watch, now: Now, events: &mut Vec<Occurrence>) -> Vec<Start> {
     let mut skipped = Vec::new();
     let starts = std::iter::from_fn(|| watch.plan.next_start(now.mono, &mut skipped)).collect();
     watch.not_run(skipped, now, events);
@@ -28,14 +28,14 @@ fn ended(
     began: Duration,
     ended: Now,
     outcome: Outcome,
-    events: &mut Vec<Event>,
+    events: &mut Vec<Occurrence>,
 ) {
     let (start, began) = (start.clone(), Now { mono: began, ..ended });
     watch.ended(Ended { start, began, ended, outcome }, events);
 }
 
-fn words(events: &[Event]) -> Vec<String> {
-    let word = |event: &Event| match &event.what {
+fn words(events: &[Occurrence]) -> Vec<String> {
+    let word = |event: &Occurrence| match &event.what {
         What::Result { outcome, .. } => outcome.verdict.to_string(),
         What::Change { change, .. } => format!("now {}", change.to),
         What::Path { .. } => "path".to_string(),

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use monitor::agent::journal;
-use monitor::agent::state::State;
+use monitor::agent::state::AgentState;
 use monitor::manager::data::Data;
 use monitor::protocol::Delivery;
 use rand::rngs::ChaCha8Rng;
@@ -298,7 +298,8 @@ impl Soak {
             assert!(first.is_none_or(|first| first <= numbers.len() as u64 + 1), "a gap in {boot}");
             results += numbers.len();
         }
-        let states = self.agents.iter().map(|agent| State::load(&self.folder.join(&agent.state)));
+        let states =
+            self.agents.iter().map(|agent| AgentState::load(&self.folder.join(&agent.state)));
         let ids: BTreeSet<u64> = states.map(|state| state.unwrap().agent_id.unwrap()).collect();
         let all: BTreeSet<u64> = (1..=self.agents.len() as u64 + 1).collect();
         let others: Vec<u64> = all.difference(&ids).copied().collect();

@@ -84,7 +84,7 @@ proptest! {
         let page = Page::ip_packet(&packet);
         prop_assert_eq!(page.sums.len(), 1 + usize::from(kind % 2 == 0));
         for sum in &page.sums {
-            prop_assert_eq!(sum.verdict, Verdict::Right);
+            prop_assert_eq!(sum.verdict, SumVerdict::Right);
         }
         fits(&page.lines(Painter::plain()))?;
     }

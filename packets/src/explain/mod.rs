@@ -31,7 +31,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use field::{Field, dump};
 pub use hex::{WIDTH, hex, plain_dump, wrap};
 pub use page::{Page, Part};
-pub use sum::{Origin, Step, Sum, Verdict};
+pub use sum::{Origin, Step, Sum, SumVerdict};
 
 use crate::paint::Painter;
 

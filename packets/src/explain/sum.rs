@@ -34,7 +34,7 @@ pub enum Origin {
 
 /// What the receiver makes of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SumVerdict {
     /// All adds up to ffff.
     Right,
     /// It does not, and the receiver drops the packet.
@@ -48,15 +48,15 @@ pub enum Verdict {
     LeftToTheCard,
 }
 
-impl Verdict {
+impl SumVerdict {
     /// One word, as JSON has it.
     pub fn name(self) -> &'static str {
         match self {
-            Verdict::Right => "right",
-            Verdict::Wrong => "wrong",
-            Verdict::None => "none",
-            Verdict::Forbidden => "forbidden",
-            Verdict::LeftToTheCard => "left_to_the_card",
+            SumVerdict::Right => "right",
+            SumVerdict::Wrong => "wrong",
+            SumVerdict::None => "none",
+            SumVerdict::Forbidden => "forbidden",
+            SumVerdict::LeftToTheCard => "left_to_the_card",
         }
     }
 }
@@ -73,7 +73,7 @@ pub struct Sum {
     pub found: u16,
     /// The checksum that should be there.
     pub expected: u16,
-    pub verdict: Verdict,
+    pub verdict: SumVerdict,
 }
 
 /// What a checksum covers.
@@ -143,11 +143,11 @@ impl Sum {
         let sum = steps.iter().fold(0, |sum, step| add(sum, step.word).0);
         let expected = if cover.udp && !sum == 0 { 0xffff } else { !sum };
         let verdict = match (cover.udp, cover.ipv6, found) {
-            (true, false, 0) => Verdict::None,
-            (true, true, 0) => Verdict::Forbidden,
-            _ if add(sum, found).0 == 0xffff => Verdict::Right,
-            (true, _, _) if found == pseudo => Verdict::LeftToTheCard,
-            _ => Verdict::Wrong,
+            (true, false, 0) => SumVerdict::None,
+            (true, true, 0) => SumVerdict::Forbidden,
+            _ if add(sum, found).0 == 0xffff => SumVerdict::Right,
+            (true, _, _) if found == pseudo => SumVerdict::LeftToTheCard,
+            _ => SumVerdict::Wrong,
         };
         Sum { of: cover.of, steps, sum, found, expected, verdict }
     }
@@ -225,7 +225,7 @@ mod tests {
             prop_assert_eq!(sum.expected, expected);
             prop_assert_eq!(sum.found, found);
             let arrives = checksum::is_right(&[&front, &packet]);
-            prop_assert_eq!(sum.verdict, if arrives { Verdict::Right } else { Verdict::Wrong });
+            prop_assert_eq!(sum.verdict, if arrives { SumVerdict::Right } else { SumVerdict::Wrong });
             for line in sum.lines(Painter::plain()) {
                 prop_assert!(line.chars().count() <= WIDTH, "{line:?}");
             }

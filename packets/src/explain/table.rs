@@ -1,7 +1,7 @@
 //! A checksum's sum as a table, and what follows from it.
 
 use super::hex::{WIDTH, wrap};
-use super::sum::{Origin, Step, Sum, Verdict};
+use super::sum::{Origin, Step, Sum, SumVerdict};
 use crate::checksum::add;
 use crate::paint::{Colour, Painter};
 
@@ -38,12 +38,12 @@ impl Sum {
         };
         let check = format!("{sum:04x} + {found:04x} = {fold}{total:04x}");
         let (colour, word, text) = match self.verdict {
-            Verdict::Right => (
+            SumVerdict::Right => (
                 Colour::Green,
                 "right",
                 format!("The receiver adds up all words, the checksum too: {check}. That is all ones: no damage is seen."),
             ),
-            Verdict::Wrong => (
+            SumVerdict::Wrong => (
                 Colour::Red,
                 "WRONG",
                 format!(
@@ -51,21 +51,21 @@ impl Sum {
                      It drops the packet, counts it, and tells nobody."
                 ),
             ),
-            Verdict::None => (
+            SumVerdict::None => (
                 Colour::Yellow,
                 "none",
                 "0 says that the sender worked none out, which UDP over IPv4 allows. The receiver \
                  believes every byte."
                     .to_string(),
             ),
-            Verdict::Forbidden => (
+            SumVerdict::Forbidden => (
                 Colour::Red,
                 "WRONG",
                 "0 says that the sender worked none out, which is not allowed over IPv6: its header has \
                  no checksum either. The receiver drops the packet and tells nobody."
                     .to_string(),
             ),
-            Verdict::LeftToTheCard => (
+            SumVerdict::LeftToTheCard => (
                 Colour::Yellow,
                 "unfinished",
                 format!(

@@ -95,26 +95,26 @@ fn a_captured_ping_on_a_page() {
     assert_eq!(page, PAGE, "\n{page}");
 }
 
-fn verdicts(page: &Page) -> Vec<(&'static str, Verdict)> {
+fn verdicts(page: &Page) -> Vec<(&'static str, SumVerdict)> {
     page.sums.iter().map(|sum| (sum.of, sum.verdict)).collect()
 }
 
 #[test]
 fn a_checksum_left_to_the_network_card_is_not_called_wrong() {
     let page = Page::ip_packet(&UNFINISHED);
-    let expected = [("IPv4 header", Verdict::Right), ("UDP", Verdict::LeftToTheCard)];
+    let expected = [("IPv4 header", SumVerdict::Right), ("UDP", SumVerdict::LeftToTheCard)];
     assert_eq!(verdicts(&page), expected);
     // tcpdump, which does not know, calls it bad, and says what it should be.
     assert_eq!((page.sums[1].found, page.sums[1].expected), (0xfe21, 0x2219));
     let mut other = UNFINISHED;
     other[27] ^= 1;
-    assert_eq!(verdicts(&Page::ip_packet(&other))[1].1, Verdict::Wrong);
+    assert_eq!(verdicts(&Page::ip_packet(&other))[1].1, SumVerdict::Wrong);
 }
 
 #[test]
 fn a_udp_checksum_of_0_means_none_over_ipv4_and_is_forbidden_over_ipv6() {
     let datagram = [0, 1, 0, 2, 0, 8, 0, 0];
-    for (host, verdict) in [("1.2.3.4:5", Verdict::None), ("[::1]:5", Verdict::Forbidden)] {
+    for (host, verdict) in [("1.2.3.4:5", SumVerdict::None), ("[::1]:5", SumVerdict::Forbidden)] {
         let host = host.parse().unwrap();
         assert_eq!(verdicts(&Page::udp_datagram(host, host, &datagram)), [("UDP", verdict)]);
     }
@@ -123,7 +123,7 @@ fn a_udp_checksum_of_0_means_none_over_ipv4_and_is_forbidden_over_ipv6() {
 #[test]
 fn what_is_not_all_there_is_not_summed_and_the_page_says_why() {
     let page = Page::ip_packet(&PING[..30]);
-    assert_eq!(verdicts(&page), [("IPv4 header", Verdict::Right)]);
+    assert_eq!(verdicts(&page), [("IPv4 header", SumVerdict::Right)]);
     let text = page.lines(Painter::plain()).join("\n");
     assert!(text.contains("cut off here") && text.contains("3 bytes that it had"), "{text}");
     // The first of several fragments.
@@ -142,7 +142,7 @@ fn an_error_shows_the_packet_that_it_quotes() {
     let [a, b] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
     icmp::set_checksum(a, b, &mut message);
     let page = Page::icmp_message(a, b, &message);
-    assert_eq!(verdicts(&page), [("ICMP", Verdict::Right)]);
+    assert_eq!(verdicts(&page), [("ICMP", SumVerdict::Right)]);
     let text = page.lines(Painter::plain()).join("\n");
     for line in [
         "  0001  04           code             4       Fragmentation Needed",
@@ -180,7 +180,7 @@ fn the_words_of_a_long_payload_that_are_not_shown_are_in_the_sum() {
     let mut datagram = Vec::new();
     udp::emit((host.ip(), 40_000), (host.ip(), 12_000), &payload, &mut datagram);
     let page = Page::udp_datagram(host, host, &datagram);
-    assert_eq!(verdicts(&page), [("UDP", Verdict::Right)]);
+    assert_eq!(verdicts(&page), [("UDP", SumVerdict::Right)]);
     let lines = page.lines(Painter::plain());
     let text = lines.join("\n");
     assert!(text.contains("  ...   1343 bytes more, up to 05c6"), "{text}");

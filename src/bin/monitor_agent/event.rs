@@ -61,7 +61,7 @@ impl Event for Start {}
 /// What happens between it and its manager.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Link<'a> {
+pub enum LinkEvent<'a> {
     Connected {
         at_ns: At,
         agent_id: u64,
@@ -88,31 +88,31 @@ pub enum Link<'a> {
     },
 }
 
-impl fmt::Display for Link<'_> {
+impl fmt::Display for LinkEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Link::Connected { agent_id, address, .. } => {
+            LinkEvent::Connected { agent_id, address, .. } => {
                 write!(f, "connected to {address} as agent {agent_id}")
             }
-            Link::Away { reason, .. } => {
+            LinkEvent::Away { reason, .. } => {
                 write!(f, "no manager: {}; retrying while the checks go on", said(reason))
             }
-            Link::Configured { rev, tasks, accepted, .. } => {
+            LinkEvent::Configured { rev, tasks, accepted, .. } => {
                 write!(f, "revision {rev}: {accepted} of {tasks} tasks")
             }
-            Link::Refused { task, reason, .. } => {
+            LinkEvent::Refused { task, reason, .. } => {
                 write!(f, "task {} refused: {}", said(task), said(reason))
             }
         }
     }
 }
 
-impl Event for Link<'_> {
+impl Event for LinkEvent<'_> {
     fn colour(&self) -> Option<Colour> {
         match self {
-            Link::Connected { .. } => Some(Colour::Green),
-            Link::Away { .. } | Link::Refused { .. } => Some(Colour::Yellow),
-            Link::Configured { .. } => None,
+            LinkEvent::Connected { .. } => Some(Colour::Green),
+            LinkEvent::Away { .. } | LinkEvent::Refused { .. } => Some(Colour::Yellow),
+            LinkEvent::Configured { .. } => None,
         }
     }
 }

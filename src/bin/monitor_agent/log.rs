@@ -8,7 +8,7 @@ use socklab::event::Event;
 use socklab::output::Painter;
 
 use crate::NAME;
-use crate::event::Link;
+use crate::event::LinkEvent;
 
 #[derive(Clone)]
 pub struct Log {
@@ -26,9 +26,9 @@ impl Log {
         let at_ns = At::now();
         match change {
             &Change::Connected { agent, address, local } => {
-                self.tell(&Link::Connected { at_ns, agent_id: agent, address, local });
+                self.tell(&LinkEvent::Connected { at_ns, agent_id: agent, address, local });
             }
-            Change::Away { reason } => self.tell(&Link::Away { at_ns, reason }),
+            Change::Away { reason } => self.tell(&LinkEvent::Away { at_ns, reason }),
             // The error that ends the program says it.
             Change::Hopeless { .. } => {}
         }
@@ -37,7 +37,7 @@ impl Log {
     pub fn configured(&self, config: &Config, ack: &ConfigAck) {
         let at_ns = At::now();
         let refused: Vec<_> = ack.tasks.iter().filter(|task| !task.accepted).collect();
-        self.tell(&Link::Configured {
+        self.tell(&LinkEvent::Configured {
             at_ns,
             rev: config.rev,
             tasks: config.tasks.len(),
@@ -45,7 +45,7 @@ impl Log {
         });
         for task in refused {
             let reason = task.reason.as_deref().unwrap_or("");
-            self.tell(&Link::Refused { at_ns, task: &task.task, reason });
+            self.tell(&LinkEvent::Refused { at_ns, task: &task.task, reason });
         }
     }
 

@@ -32,7 +32,7 @@ use monitor::agent::accept::judge;
 use monitor::agent::allow::Allowed;
 use monitor::agent::link::{Change, Link, PORT};
 use monitor::agent::storage::Storage;
-use monitor::agent::work::{Order, Reporter, Work};
+use monitor::agent::work::{Order, Spooler, Work};
 use monitor::engine::pool;
 use monitor::guard::lock;
 use monitor::printer::Printer;
@@ -120,8 +120,8 @@ fn run(args: &Args) -> Result<Exit, String> {
 
     // The tasks run in a thread of their own, and so does the connection: one
     // goes on when the other cannot.
-    let reporter = Reporter::new(Arc::clone(&storage), boot_id.clone());
-    let work = Work::new(args.threads.max(1), reporter);
+    let spooler = Spooler::new(Arc::clone(&storage), boot_id.clone());
+    let work = Work::new(args.threads.max(1), spooler);
     let orders = work.outbox();
     threads::start("work", move || work.run())?;
 

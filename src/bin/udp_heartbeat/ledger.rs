@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use logic::arrival::Arrival;
 use logic::probes::{self, Probes};
-use packets::heartbeat::{Answer, Beat};
+use packets::heartbeat::{Beat, Reply};
 use socklab::clock::At;
 use socklab::ears::IcmpError;
 use socklab::event::{ErrorSeen, ProbeEvent, Reporter, Summary};
@@ -41,7 +41,7 @@ impl Ledger<'_> {
     /// or late; or none at all.
     pub fn came(&mut self, packet: &[u8], arrival: &Arrival) {
         let (at_ns, from) = (arrival.at().into(), self.server.as_str());
-        let Some(Answer { seq, diff }) = Answer::parse(packet) else {
+        let Some(Reply { seq, diff }) = Reply::parse(packet) else {
             self.probes.counts.foreign += 1;
             return self.reporter.tell(&MalformedAnswer { at_ns, from, text: packet });
         };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use logic::impair::{Fate, Treatment};
 use logic::pace::LOOK_UP;
 use logic::units::Rate;
-use packets::heartbeat::{Answer, Beat};
+use packets::heartbeat::{Beat, Reply};
 use socklab::cli::{self, Exit};
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
@@ -70,7 +70,7 @@ pub fn run(args: &ServerArgs) -> Result<Exit, String> {
         let turn = service.turn(client);
         turn.gone.iter().for_each(|gone| ways += gone.ways());
         let place = service.of(client).map(|known| known.beat(client, beat.seq, at_ns, &reporter));
-        let answer = Answer { seq: beat.seq, diff: received - beat.sent };
+        let answer = Reply { seq: beat.seq, diff: received - beat.sent };
         let handled = match turn.fate {
             // It has no --reject-rate.
             Fate::Dropped | Fate::Rejected { .. } => Handled::Dropped,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use logic::impair::Impairment;
 use logic::units::show_duration;
-use packets::heartbeat::Answer;
+use packets::heartbeat::Reply;
 use serde::Serialize;
 use socklab::clock::{self, At};
 use socklab::delay::Whose;
@@ -84,7 +84,7 @@ impl BeatEvent {
     pub fn new(
         at_ns: At,
         whose: Whose,
-        answer: &Answer,
+        answer: &Reply,
         handled: &Handled,
         place: Option<Place>,
     ) -> BeatEvent {

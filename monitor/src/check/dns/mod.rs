@@ -11,7 +11,7 @@ use crate::wire::dns::{Message, Name, Question, Rcode, RecordType};
 
 use crate::outcome::{Deadline, Outcome};
 
-use super::Watch;
+use super::OnPacket;
 use super::lack;
 use super::parameter::{self, Parameter};
 use super::reach::{NoAnswer, first_answer};
@@ -159,7 +159,7 @@ impl Dns {
         ascii(&text)?.parse().map_err(|why| format!("{text} is no name: {why}"))
     }
 
-    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let addresses = match resolve(&self.host, self.port.unwrap_or(PORT), deadline) {
             Ok(addresses) => addresses,
             Err(outcome) => return outcome,
@@ -178,7 +178,7 @@ impl Dns {
         &self,
         address: SocketAddr,
         deadline: &Deadline,
-        watch: Watch,
+        watch: OnPacket,
     ) -> Result<Reply, NoAnswer> {
         let name = self.name().map_err(|why| NoAnswer::Final(Outcome::unverified(why)))?;
         let query = |edns: bool| -> Result<Message, NoAnswer> {

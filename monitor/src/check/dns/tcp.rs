@@ -9,7 +9,7 @@ use logic::units::show_duration;
 use socklab::errors::cause;
 
 use crate::check::stream::Timed;
-use crate::check::{Packet, Watch};
+use crate::check::{OnPacket, Packet};
 use crate::outcome::{Deadline, Outcome};
 
 use super::Reply;
@@ -19,7 +19,7 @@ pub fn exchange(
     query: &Message,
     edns: bool,
     deadline: &Deadline,
-    watch: Watch,
+    watch: OnPacket,
 ) -> Result<Reply, Outcome> {
     let down = |why: String| Outcome::down(format!("truncated over UDP, and over TCP {why}"));
     let packet = query.emit().map_err(|why| Outcome::unverified(why.to_string()))?;

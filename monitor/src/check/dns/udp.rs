@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use logic::units::show_duration;
 
-use crate::check::Watch;
+use crate::check::OnPacket;
 use crate::check::datagram::{Asker, Ending};
 use crate::check::reach::NoAnswer;
 use crate::outcome::{Deadline, Outcome};
@@ -17,7 +17,7 @@ pub fn exchange(
     address: SocketAddr,
     queries: &[&Message],
     deadline: &Deadline,
-    watch: Watch,
+    watch: OnPacket,
 ) -> Result<Reply, NoAnswer> {
     let packets: Vec<Vec<u8>> =
         queries.iter().map(|query| query.emit()).collect::<Result<_, dns::Error>>().map_err(

@@ -1,6 +1,6 @@
 //! What a reply, once it is ours, says of the server.
 
-use crate::wire::dns::{Data, Name, Outcome as Says, Rcode, Record};
+use crate::wire::dns::{Data, Name, Rcode, Record, Says};
 use serde_json::Value as Json;
 
 use super::{Dns, Reply};
@@ -19,7 +19,7 @@ impl Dns {
         let Some(question) = self.question(message) else {
             return Outcome::unverified("the question cannot be written");
         };
-        let says = message.outcome(&question);
+        let says = message.says(&question);
         let (records, aliases) = match &says {
             Says::Answer { aliases, records } => (records.clone(), aliases.clone()),
             Says::NoSuchName { aliases, .. }

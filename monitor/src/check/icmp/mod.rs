@@ -7,7 +7,7 @@ use logic::units::{Rate, show_duration};
 
 use crate::outcome::{Deadline, Outcome};
 
-use super::Watch;
+use super::OnPacket;
 use super::parameter::{self, Parameter};
 use super::reach::{self, NoAnswer, first_answer};
 use super::resolve::resolve;
@@ -78,7 +78,7 @@ impl Icmp {
         INTERVAL * self.count as u32
     }
 
-    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let addresses = match resolve(&self.host, 0, deadline) {
             Ok(addresses) => addresses,
             Err(outcome) => return outcome,

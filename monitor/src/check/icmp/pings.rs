@@ -12,7 +12,7 @@ use socklab::icmp_socket::{Heard, IcmpSocket};
 
 use crate::check::lack;
 use crate::check::reach::NoAnswer;
-use crate::check::{Direction, Packet, Watch};
+use crate::check::{Direction, OnPacket, Packet};
 use crate::outcome::{Deadline, Outcome};
 
 /// Between two pings.
@@ -49,7 +49,7 @@ impl Pings {
         target: SocketAddr,
         count: u64,
         deadline: &Deadline,
-        watch: Watch,
+        watch: OnPacket,
     ) -> Result<Pings, NoAnswer> {
         let own = lack::socket_to(target)?.local_addr().ok().map(|own| own.ip());
         let icmp = IcmpSocket::open(Version::of(target.ip()))
@@ -81,7 +81,7 @@ impl Pings {
         Ok(pings)
     }
 
-    fn send_one(&mut self, packet: &mut Vec<u8>, watch: Watch) -> Result<(), NoAnswer> {
+    fn send_one(&mut self, packet: &mut Vec<u8>, watch: OnPacket) -> Result<(), NoAnswer> {
         let nonce = lack::random().map_err(NoAnswer::Final)?.to_be_bytes();
         let version = self.icmp.version;
         let sequence = self.pings.len() as u16 + 1;
@@ -109,7 +109,7 @@ impl Pings {
         buffer: &mut [u8],
         patience: Duration,
         deadline: &Deadline,
-        watch: Watch,
+        watch: OnPacket,
     ) -> Result<bool, NoAnswer> {
         let version = self.icmp.version;
         let heard = self.icmp.listen(buffer, patience);

@@ -19,7 +19,7 @@ use super::parameter::{self, Parameter};
 use super::reach::{NoAnswer, first_answer};
 use super::resolve::resolve;
 use super::value::Value;
-use super::{Packet as Seen, Watch};
+use super::{OnPacket, Packet as Seen};
 
 mod kiss;
 mod verdict;
@@ -108,7 +108,7 @@ impl Ntp {
         Ntp { host: String::new(), port: None, max_offset: MAX_OFFSET, max_stratum: MAX_STRATUM }
     }
 
-    pub fn run(&self, deadline: &Deadline, watch: Watch) -> Outcome {
+    pub fn run(&self, deadline: &Deadline, watch: OnPacket) -> Outcome {
         let port = self.port.unwrap_or(packet::PORT);
         let addresses = match resolve(&self.host, port, deadline) {
             Ok(addresses) => addresses,
@@ -149,7 +149,7 @@ fn gather(
     address: SocketAddr,
     wanted: usize,
     deadline: &Deadline,
-    watch: Watch,
+    watch: OnPacket,
 ) -> Result<Findings, NoAnswer> {
     let asker = Asker::open(address, deadline)?;
     let mut findings = Findings::default();

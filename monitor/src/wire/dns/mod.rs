@@ -34,6 +34,7 @@ pub mod fields;
 pub mod header;
 pub mod judge;
 pub mod message;
+pub mod mismatch;
 pub mod name;
 mod reader;
 pub mod record;
@@ -51,8 +52,9 @@ pub use data::Data;
 pub use edns::Edns;
 pub use error::{Error, Fault};
 pub use header::Header;
-pub use judge::{Mismatch, Outcome};
+pub use judge::Says;
 pub use message::{Message, Question};
+pub use mismatch::Mismatch;
 pub use name::Name;
 pub use record::Record;
 
