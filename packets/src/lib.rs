@@ -16,7 +16,7 @@
 //! `parse` takes any bytes at all, and says in an [`error`] why they are not
 //! what they should be.
 //!
-//! [`explain`] sets a packet on a page, every byte of it, and [`line`] in one line;
+//! [`explain`] sets a packet on a page, every byte of it, and [`mod@line`] in one line;
 //! [`paint`] colours it. [`pcapng`] writes packets into files that Wireshark reads.
 
 pub mod checksum;
