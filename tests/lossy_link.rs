@@ -358,7 +358,7 @@ fn a_flood_of_clients_takes_a_bounded_number_of_threads_and_sockets() {
         // 1,024 clients, 64 that linger, and the program's own.
         assert!(there < 1024 + 64 + 16, "{there} in {what}");
     }
-    let after = run("udp_ping_client", &[&link.at(), "-n", "3", "-i", "500ms", "-W", "60s"]);
+    let after = run("udp_ping_client", &[&link.at(), "-n", "10", "-i", "300ms", "-W", "5s"]);
     assert_eq!(after.code(), 0, "{after:?}");
     let summary = link.running.interrupt().stdout.join("\n");
     assert!(summary.contains(" clients ---"), "{summary}");
