@@ -83,7 +83,15 @@ where_they_are() {
     if [ "$1" = down ]; then
         (enter "$world" "$self" down) || exit
         # What `up` left there to hold it is no longer needed; a shell is.
-        if [ "${found#* }" = up ]; then kill "$world"; fi
+        if [ "${found#* }" = up ]; then
+            kill "$world"
+            # Whoever asks next must not find it on its way out.
+            tries=100
+            while [ $tries -gt 0 ] && worlds | grep -q "^$world "; do
+                sleep 0.05
+                tries=$((tries - 1))
+            done
+        fi
         exit 0
     fi
     enter "$world" "$self" "$@"
