@@ -119,12 +119,13 @@ fn in_one_line(explanation: &str) -> String {
         parts.push("see --help");
     }
     // What the standard library says about a number, in words that mend it.
-    let mut line = parts.join("; ");
+    let mut line = parts.join("; ").replace(":; ", ": ");
     for (theirs, ours) in [
         ("invalid digit found in string", "it takes a whole number, such as 42"),
         ("invalid float literal", "it takes a number, such as 2.5"),
         ("cannot parse integer from empty string", "it takes a whole number, such as 42"),
         ("number too large to fit in target type", "so large a number is not taken"),
+        ("number would be zero for non-zero type", "it takes 1 or more"),
     ] {
         line = line.replace(theirs, ours);
     }
@@ -143,5 +144,17 @@ mod tests {
             in_one_line(paragraphs),
             "unexpected argument '--los' found; a similar argument exists: '--loss'"
         );
+        let list = "error: the following required arguments were not provided:\n  --to <HOST>\n";
+        assert_eq!(
+            in_one_line(list),
+            "the following required arguments were not provided: --to <HOST>"
+        );
+    }
+
+    #[test]
+    fn what_the_standard_library_says_of_a_number_is_put_in_words_that_mend_it() {
+        let zero = "0".parse::<std::num::NonZeroU64>().unwrap_err();
+        let line = in_one_line(&format!("error: invalid value '0' for '--split <N>': {zero}"));
+        assert_eq!(line, "invalid value '0' for '--split <N>': it takes 1 or more");
     }
 }

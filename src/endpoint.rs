@@ -134,9 +134,9 @@ impl Endpoint {
     pub fn servers(&self, default_port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
         let addresses = self.addresses(default_port, family)?;
         match addresses.iter().find(|address| address.port() == 0) {
-            Some(server) => {
-                Err(format!("{server} cannot be reached: no server has port 0; see its first line"))
-            }
+            Some(server) => Err(format!(
+                "{server} cannot be reached: no server has port 0; see the server's first line"
+            )),
             None => Ok(addresses),
         }
     }

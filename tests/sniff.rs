@@ -210,6 +210,7 @@ fn only_what_was_asked_for_is_shown_each_packet_once_and_so_many_of_them() {
             "{flags}: {said}"
         );
         assert!(said.contains(&format!("{seen} packets shown")), "{said}");
+        assert!(said.contains("for it (each twice on loopback: leaving, and arriving)"), "{said}");
         assert!(said.contains("dropped 0 of them"), "{said}");
     }
     let ends =

@@ -748,7 +748,7 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (&["client", "-i", "-1"], "250ms, 1s, 1.5s or 2m"),
         (&["client", "--no-delay", "maybe"], "on, off"),
         (&["client", "no..such.host"], "check the spelling"),
-        (&["client", "127.0.0.1:0"], "see its first line"),
+        (&["client", "127.0.0.1:0"], "see the server's first line"),
         (&["client", "-6", "127.0.0.1"], "leave out -6"),
         (&["client", "127.0.0.1", "127.0.0.2"], "unexpected argument"),
     ];

@@ -537,7 +537,7 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
         (CLIENT, &["-s", "-1"], "a whole number, such as 42"),
         // Two dots in a row: no resolver is asked for such a name.
         (CLIENT, &["no..such.host"], "check the spelling"),
-        (CLIENT, &["127.0.0.1:0"], "see its first line"),
+        (CLIENT, &["127.0.0.1:0"], "see the server's first line"),
         (CLIENT, &["-6", "127.0.0.1"], "leave out -6"),
         (CLIENT, &["-4", "::1"], "leave out -4"),
         (CLIENT, &["-4", "-6", "::1"], "cannot be used with"),

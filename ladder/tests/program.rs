@@ -108,6 +108,8 @@ fn bad_input_gets_one_line_and_status_2_and_what_can_be_drawn_is_drawn() {
             "ladder: cannot write no/such/folder.svg: ",
         ),
         (&["client", "--offset", "soon"], "ladder: "),
+        (&["client", "server", "client"], "ladder: client is given twice"),
+        (&["-", "-"], "ladder: - is given twice"),
         (&[], "ladder: "),
     ] {
         let ended = folder.ladder("C", args, "");
@@ -118,7 +120,10 @@ fn bad_input_gets_one_line_and_status_2_and_what_can_be_drawn_is_drawn() {
     }
     let foreign = folder.ladder("C", &["-"], "hello\nworld\n");
     assert_eq!(foreign.status.code(), Some(2));
-    assert_eq!(text(&foreign.stderr), "ladder: stdin:1: no JSON; left out, and 1 more line\n");
+    assert_eq!(
+        text(&foreign.stderr),
+        "ladder: stdin: no `start` of a program in it; write it with --json\n"
+    );
     let cut = folder.ladder("C", &["client", "server", "-"], "{\"event\":\"sta");
     assert_eq!(cut.status.code(), Some(0));
     assert!(text(&cut.stderr).starts_with("ladder: stdin:1: cut off in the middle of a line\n"));

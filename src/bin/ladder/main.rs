@@ -68,7 +68,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<Exit, String> {
     let (mut ledgers, mut wrong) = (Vec::new(), Vec::new());
-    for file in &args.files {
+    for (index, file) in args.files.iter().enumerate() {
+        if args.files[..index].contains(file) {
+            return Err(format!("{file} is given twice; give each program's file once"));
+        }
         let bytes = read(file)?;
         let name = if file == "-" { "stdin" } else { file };
         ledger::read(name, &bytes, &mut ledgers, &mut wrong);
@@ -76,7 +79,8 @@ fn run(args: &Args) -> Result<Exit, String> {
     let mut run = put_together(ledgers, args.offset);
     if run.packets.is_empty() && run.marks.is_empty() {
         let nothing = "there is nothing to draw: no packet in what was read".to_string();
-        return Err(wrong.into_iter().next().unwrap_or(nothing));
+        // The last one says what the file lacks; the others, what is odd in it.
+        return Err(wrong.pop().unwrap_or(nothing));
     }
     for line in &wrong {
         output::complain(NAME, line);

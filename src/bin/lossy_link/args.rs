@@ -27,7 +27,7 @@ use crate::NAME;
 #[derive(clap::Parser)]
 #[command(version, name = NAME)]
 pub struct Args {
-    /// The server for whom it is
+    /// The server to pass everything on to
     #[arg(long, value_name = "HOST:PORT")]
     pub to: Endpoint,
     /// Listen on this address; port 0 picks a free one

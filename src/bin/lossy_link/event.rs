@@ -202,7 +202,7 @@ impl Event for Datagram {
         }
         for (happens, note) in [
             (self.copies > 1, "  twice"),
-            (self.held, "  overtaken by the next"),
+            (self.held, "  held for the next to overtake"),
             (self.corrupt, "  one bit flipped"),
         ] {
             line += if happens { note } else { "" };

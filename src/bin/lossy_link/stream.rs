@@ -253,7 +253,7 @@ impl Writer<'_> {
             self.write(piece)?;
             self.wrote(piece.len(), came, left);
             if self.flags.reset_after.is_some_and(|most| self.passed >= most.get()) {
-                return Err(io::Error::other("as --reset-after has it"));
+                return Err(io::Error::other("as --reset-after asks"));
             }
             if let (Some(stall), 1) = (self.flags.stall, self.passed) {
                 self.both.sleep_until(Instant::now() + stall)?;

@@ -73,7 +73,7 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Connection::Connected { connection, ends, .. } => {
-                write!(f, "[{connection}] {} is connected with {}", ends.client, ends.server)
+                write!(f, "[{connection}] {} is connected to {}", ends.client, ends.server)
             }
             Connection::NotConnected { connection, ends, why, .. } => {
                 write!(f, "[{connection}] {} is reset: {why}", ends.client)

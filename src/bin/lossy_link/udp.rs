@@ -239,6 +239,8 @@ impl Link {
         bytes: &mut [u8],
         came: At,
     ) {
+        // What left before this came is told before it.
+        self.settle();
         let mut books = self.books(way);
         if !books.open {
             return;

@@ -80,6 +80,7 @@ fn run(args: &Args) -> Result<Exit, String> {
     output::complain(NAME, &format!("listening on {}", args.interface));
     let painter = Painter::for_stdout();
     let (mut buffer, mut shown) = (vec![0; LONGEST], 0);
+    let mut again = 0;
 
     while !stopping() && (args.count == 0 || shown < args.count) {
         let seen = match sys::see(&socket, &mut buffer, LOOK_UP) {
@@ -89,6 +90,7 @@ fn run(args: &Args) -> Result<Exit, String> {
                 continue;
             }
         };
+        again += u64::from(seen.again);
         let packet = &buffer[..seen.captured];
         // No IP, as ARP is not; or not what was asked for.
         let line = Line::of(packet).filter(|line| args.wants(line));
@@ -105,7 +107,7 @@ fn run(args: &Args) -> Result<Exit, String> {
             output::line(&(explain::ip_packet(packet, painter).join("\n") + "\n"));
         }
     }
-    close(&socket, file, shown)
+    close(&socket, file, shown, again)
 }
 
 impl Args {
@@ -123,16 +125,27 @@ impl Args {
 }
 
 /// Tells how many packets there were, and how many nobody saw.
-fn close(socket: &UdpSocket, file: Option<CaptureFile>, shown: u64) -> Result<Exit, String> {
+/// `again` is how many were seen leaving on loopback, where each arrives as well.
+fn close(
+    socket: &UdpSocket,
+    file: Option<CaptureFile>,
+    shown: u64,
+    again: u64,
+) -> Result<Exit, String> {
     let counts = sys::seen_and_dropped(socket);
     let (all, dropped) = counts.map_err(|why| format!("no statistics: {}", cause(&why)))?;
     if let Some(file) = file {
         file.close(all, dropped)?;
     }
     let slow = if dropped > 0 { ": this program was too slow" } else { "" };
+    let twice = match again {
+        0 => "",
+        _ => " (each twice on loopback: leaving, and arriving)",
+    };
     let shown = plural(shown, "packet");
-    let totals =
-        format!("{shown} shown; the kernel had {all} for it, and dropped {dropped} of them{slow}");
+    let totals = format!(
+        "{shown} shown; the kernel had {all} for it{twice}, and dropped {dropped} of them{slow}"
+    );
     output::complain(NAME, &totals);
     Ok(Exit::Ok)
 }
