@@ -452,8 +452,8 @@ fn what_is_too_large_for_the_cable_is_not_sent_and_the_size_is_told() {
 fn a_cable_further_on_that_is_too_small_is_told_by_its_router_once_and_then_by_the_kernel() {
     let test =
         "a_cable_further_on_that_is_too_small_is_told_by_its_router_once_and_then_by_the_kernel";
-    let script = "icmp_ping -n 2 -i 500ms -W 60s --df -s 1400 10.8.0.9
-        icmp_ping -n 2 -i 500ms -W 60s --df -s 1400 fd08::9; true";
+    let script = "icmp_ping -n 2 -i 2s -W 60s --df -s 1400 10.8.0.9
+        icmp_ping -n 2 -i 2s -W 60s --df -s 1400 fd08::9; true";
     let Some(output) = on_alice(test, &[], script) else { return };
     let text = text(&output);
     assert_eq!(text.matches("icmp_seq=1 Fragmentation Needed, next-hop MTU 1280").count(), 1);
