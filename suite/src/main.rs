@@ -29,7 +29,7 @@ use report::Report;
 use times::Times;
 
 /// The tests wait more than they compute.
-const JOBS_PER_PROCESSOR: usize = 4;
+const JOBS_PER_PROCESSOR: usize = 3;
 
 fn main() -> ExitCode {
     match run() {
