@@ -202,7 +202,8 @@ mod tests {
         let seen = folder.path().join("seen");
         let (flag, file) = (Arc::clone(&stopped), seen.clone());
         std::thread::spawn(move || {
-            while !file.exists() {
+            let written = || std::fs::read_to_string(&file).is_ok_and(|pid| pid.ends_with('\n'));
+            while !written() {
                 std::thread::sleep(LOOK);
             }
             flag.store(true, Ordering::SeqCst);
