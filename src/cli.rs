@@ -97,7 +97,7 @@ fn servers_flag<ServerFlags: clap::Args>(error: &clap::Error) -> Option<String> 
 /// the tip, in one line, and leaves the usage to `--help`.
 fn one_line<Args: Parser>(error: &clap::Error) -> String {
     match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             let command = Args::command();
             let names: Vec<&str> = command.get_subcommands().map(|sub| sub.get_name()).collect();
             format!("say which: {}; see --help", names.join(", "))

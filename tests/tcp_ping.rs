@@ -728,7 +728,7 @@ fn bad_input_gets_one_line_with_the_mend_and_status_2() {
     let taken = server(&[]);
     let taken = taken.at();
     let cases: &[(&[&str], &str)] = &[
-        (&[], "subcommands: server, client"),
+        (&[], "say which: server, client; see --help"),
         (&["serve"], "server"),
         (&["server", "--loss", "130%"], "30%, 0.3 or 3/10"),
         (&["server", "--loss", "-1"], "30%, 0.3 or 3/10"),
