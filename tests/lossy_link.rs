@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use common::{Server, classic, named, run, seqs};
@@ -377,4 +377,21 @@ fn a_flood_of_clients_takes_a_bounded_number_of_threads_and_sockets() {
     assert_eq!(after.code(), 0, "{after:?}");
     let summary = link.running.interrupt().stdout.join("\n");
     assert!(summary.contains(" clients ---"), "{summary}");
+}
+
+#[test]
+fn it_is_not_its_own_server_whatever_its_address_is_called() {
+    // A port that is free here on every address, for datagrams and for streams.
+    let free = std::iter::repeat_with(|| UdpSocket::bind("[::]:0").unwrap())
+        .map(|socket| socket.local_addr().unwrap().port())
+        .find(|port| TcpListener::bind(("::", *port)).is_ok())
+        .unwrap();
+    for (own, other) in [("127.0.0.1", "0.0.0.0"), ("[::1]", "[::]")] {
+        for transport in ["--udp", "--tcp"] {
+            let (listen, to) = (format!("{own}:{free}"), format!("{other}:{free}"));
+            let ended = run("lossy_link", &["--listen", &listen, "--to", &to, transport]);
+            assert_eq!(ended.code(), 2, "{ended:?}");
+            assert!(ended.stderr[0].contains("is this link itself"), "{ended:?}");
+        }
+    }
 }

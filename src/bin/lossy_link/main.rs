@@ -24,7 +24,7 @@ mod tcp;
 mod tcp_event;
 mod udp;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use socklab::cli::{self, Exit};
@@ -59,5 +59,17 @@ fn server(args: &Args, listening: SocketAddr) -> Result<SocketAddr, String> {
     }
     let servers = args.to.servers(0, args.family.wanted())?;
     let alike = servers.iter().find(|server| server.is_ipv4() == listening.is_ipv4());
-    alike.or(servers.first()).copied().ok_or_else(|| format!("{} has no address", args.to))
+    let server = alike.or(servers.first()).ok_or_else(|| format!("{} has no address", args.to))?;
+    Ok(of_this_machine(*server))
+}
+
+/// To whoever sends, 0.0.0.0 and :: are this machine (ip(7)): by its loopback
+/// address the link can tell whether that is itself.
+fn of_this_machine(mut server: SocketAddr) -> SocketAddr {
+    match server.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => server.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => server.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    server
 }
