@@ -119,7 +119,7 @@ fn each_error_is_named_right_and_tied_to_its_datagram() {
 fn the_rate_is_kept_all_kinds_come_and_both_sides_tell_of_the_same_requests() {
     let script = "serve log udp_ping_server --loss 10% --seed 7 \
             --reject-rate 20% --reject-with random --json
-        echo '== client'; udp_ping_client -n 3000 -i 200us -W 5s --json; stop
+        echo '== client'; udp_ping_client -n 3000 -i 1ms -W 5s --json; stop
         echo '== server'; cat log; exit 0";
     let test = "reject: the_rate_is_kept_all_kinds_come";
     let Some(output) = output_of(test, &[], script) else { return };
