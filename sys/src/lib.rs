@@ -36,6 +36,7 @@ mod bsd;
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod no_sniffer;
+mod receive;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -53,9 +54,11 @@ pub use system::{
     forbid_fragments, hear_signals, icmp_errors_behind, in_its_own_group, interrupt, is_root,
     is_too_long, keep_syns, monotonic_ns, name_of, next_error, obey_path_mtu,
     only_replies_and_errors, path_mtu, problem_behind, queue_errors, raise_on_signals, read,
-    receive, receive_packet, retransmits, show_ttl, stamp_arrivals, stamp_of_last, take_packet,
-    take_syn, user_of_tcp_port, wait_for_client, wait_for_stream, whole_datagrams,
+    receive_packet, retransmits, show_ttl, stamp_arrivals, stamp_of_last, take_packet, take_syn,
+    user_of_tcp_port, wait_for_client, wait_for_stream, whole_datagrams,
 };
+
+pub use receive::receive;
 
 #[cfg(target_os = "linux")]
 pub use linux::{interface_name, see, seen_and_dropped, sniff};

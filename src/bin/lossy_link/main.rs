@@ -31,6 +31,7 @@ use socklab::cli::{self, Exit};
 use socklab::endpoint::Family;
 use socklab::output;
 use socklab::ports;
+use socklab::sockets::is_own;
 
 use args::Args;
 
@@ -72,4 +73,14 @@ fn of_this_machine(mut server: SocketAddr) -> SocketAddr {
         _ => {}
     }
     server
+}
+
+/// # Errors
+/// One line: the server is the link itself, which would pass everything on to
+/// itself for ever.
+fn other_than_itself(link: SocketAddr, server: SocketAddr) -> Result<(), String> {
+    if is_own(link, server) {
+        return Err(format!("--to {server} is this link itself; give the server's address"));
+    }
+    Ok(())
 }

@@ -13,14 +13,13 @@ use socklab::errors::{cannot_listen, cause};
 use socklab::event::Reporter;
 use socklab::output;
 use socklab::places::Places;
-use socklab::sockets::is_own;
 
-use crate::NAME;
 use crate::args::Args;
 use crate::event::{Ends, Start, Way};
 use crate::link::{Link, STACK};
 use crate::stream::{Both, reset_when_closed};
 use crate::tcp_event::{Connection, Streams};
+use crate::{NAME, other_than_itself};
 
 /// The most clients at once; the next ones are reset.
 const MOST: usize = 256;
@@ -35,9 +34,7 @@ pub fn run(args: &Args, address: SocketAddr, server: SocketAddr) -> Result<(), S
     sys::allow_many_files(); // Each client is two.
     let listener = TcpListener::bind(address).map_err(|why| cannot_listen(address, 't', &why))?;
     let address = listener.local_addr().map_err(|why| cannot_listen(address, 't', &why))?;
-    if is_own(address, server) {
-        return Err(format!("--to {server} is this link itself; give the server's address"));
-    }
+    other_than_itself(address, server)?;
     let words = args.ways.describe([&up, &down], true);
     let start = Start::new(address, server, "TCP", words, up.seed);
     let reporter = Reporter::new(args.json, args.quiet);

@@ -18,9 +18,9 @@ use socklab::errors::{cannot_listen, cause};
 use socklab::event::{ErrorSeen, Reporter};
 use socklab::sockets::{connect_udp, is_own, no_datagram, own_address};
 
-use crate::NAME;
 use crate::args::{Args, Way as Flags};
 use crate::event::{Datagram, Ends, Fate, IcmpError, Start, Summary, Totals, Way};
+use crate::{NAME, other_than_itself};
 
 /// How soon the thread of a client that was forgotten sees that it was.
 const FORGOTTEN: Duration = Duration::from_millis(250);
@@ -162,9 +162,7 @@ impl Link {
         near.set_read_timeout(Some(LOOK_UP))
             .map_err(|why| format!("cannot set a timeout: {}", cause(&why)))?;
         let address = own_address(&near)?;
-        if is_own(address, server) {
-            return Err(format!("--to {server} is this link itself; give the server's address"));
-        }
+        other_than_itself(address, server)?;
         stop_on_ctrl_c()?;
         let reporter = Reporter::new(args.json, args.quiet);
         let words = args.ways.describe([&up, &down], false);

@@ -1,7 +1,6 @@
 //! macOS and FreeBSD: packets with their stamps and their TTL.
 
 use std::io;
-use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::time::{Duration, SystemTime};
@@ -26,20 +25,6 @@ pub fn show_ttl(socket: &impl AsRawFd, version: Version) -> bool {
         Version::V4 => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVTTL, 1),
         Version::V6 => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1),
     }
-}
-
-/// Waits for a datagram on a connected socket, but no longer than `timeout`,
-/// and reads it: its length, and the moment at which the kernel received it.
-///
-/// # Errors
-/// As those of [`receive_packet`].
-pub fn receive(
-    socket: &UdpSocket,
-    buffer: &mut [u8],
-    timeout: Duration,
-) -> io::Result<(usize, Option<SystemTime>)> {
-    let packet = receive_packet(socket, buffer, timeout)?;
-    Ok((packet.length, packet.stamp))
 }
 
 /// Waits for a packet, but no longer than `timeout`, and reads it.

@@ -13,7 +13,7 @@ use packets::icmp::Version;
 use packets::icmp_error::Problem;
 
 pub use self::icmp::{forbid_fragments, obey_path_mtu, only_replies_and_errors, path_mtu};
-pub use self::message::{receive, receive_packet, show_ttl, stamp_arrivals, take_packet};
+pub use self::message::{receive_packet, show_ttl, stamp_arrivals, take_packet};
 pub use self::tcp::{connect_tcp, read, retransmits};
 pub use crate::unix::child::{in_its_own_group, interrupt};
 pub use crate::unix::clock::{CLOCK, monotonic_ns};

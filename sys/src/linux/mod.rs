@@ -6,7 +6,6 @@ mod icmp;
 mod message;
 mod path;
 mod ports;
-mod receive;
 mod sniffer;
 mod tcp;
 
@@ -24,7 +23,6 @@ pub use self::message::{
 };
 pub use self::path::forbid_fragments;
 pub use self::ports::user_of_tcp_port;
-pub use self::receive::receive;
 pub use self::sniffer::{interface_name, see, seen_and_dropped, sniff};
 pub use self::tcp::{
     bytes_received, connect_tcp, icmp_errors_behind, keep_syns, read, retransmits, take_syn,

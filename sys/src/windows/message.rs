@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::windows::io::AsRawSocket;
 use std::ptr;
 use std::sync::OnceLock;
@@ -36,20 +36,6 @@ pub fn show_ttl(socket: &impl AsRawSocket, version: Version) -> bool {
         Version::V4 => set_int(socket, IPPROTO_IP, IP_RECVTTL, 1),
         Version::V6 => set_int(socket, IPPROTO_IPV6, IPV6_HOPLIMIT, 1),
     }
-}
-
-/// Waits for a datagram on a connected socket, but no longer than `timeout`,
-/// and reads it: its length, and the moment at which it came in, where known.
-///
-/// # Errors
-/// As those of [`receive_packet`].
-pub fn receive(
-    socket: &UdpSocket,
-    buffer: &mut [u8],
-    timeout: Duration,
-) -> io::Result<(usize, Option<SystemTime>)> {
-    let packet = receive_packet(socket, buffer, timeout)?;
-    Ok((packet.length, packet.stamp))
 }
 
 /// Waits for a packet, but no longer than `timeout`, and reads it.

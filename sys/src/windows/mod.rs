@@ -22,7 +22,7 @@ use windows_sys::Win32::Networking::WinSock::WSAENETRESET;
 pub use self::child::{in_its_own_group, interrupt};
 pub use self::clock::{CLOCK, monotonic_ns};
 pub use self::console::{TerminalMode, hear_signals, raise_on_signals};
-pub use self::message::{receive, receive_packet, show_ttl, stamp_arrivals, take_packet};
+pub use self::message::{receive_packet, show_ttl, stamp_arrivals, take_packet};
 pub use self::options::{forbid_fragments, is_too_long, obey_path_mtu, path_mtu};
 pub use self::ports::user_of_tcp_port;
 pub use self::tcp::{connect_tcp, read};
