@@ -19,7 +19,7 @@ impl Bottleneck {
         Bottleneck { rate, room, leaving: VecDeque::new() }
     }
 
-    /// A datagram of so many bytes, headers included, comes in: how long it
+    /// A datagram comes in, `bytes` long with its headers: how long it
     /// takes until its last bit has left; `None` if the queue is full.
     pub fn enter(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
         while self.leaving.front().is_some_and(|left| *left <= now) {

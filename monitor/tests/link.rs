@@ -101,7 +101,7 @@ impl Agent {
         self.report_long(count, 4);
     }
 
-    /// Results whose reasons have so many bytes.
+    /// Results whose reasons are `length` bytes long.
     fn report_long(&mut self, count: u64, length: usize) {
         for _ in 0..count {
             let report = Report {

@@ -83,7 +83,7 @@ impl Results {
         Ok((results, notes))
     }
 
-    /// The same, and together its files get no longer than so many bytes: no
+    /// The same, and together its files get no longer than `most` bytes: no
     /// agent can fill the disk.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use monitor::random;
 
 use crate::hostile::{Peer, World};
 
-/// So many bytes of each kind.
+/// How many bytes of each kind are sent.
 const MUCH: usize = 16 << 20;
 
 /// Sends lines until there were enough, or the manager has had enough; reads

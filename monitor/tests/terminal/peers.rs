@@ -23,7 +23,7 @@ pub fn texts(count: usize) -> Vec<String> {
     generated.chain([format!("\u{1b}[2J{}", "A".repeat(204))]).collect()
 }
 
-/// Its beginning, in so many bytes at most: a field that is too long is never shown.
+/// Its beginning, at most `most` bytes: a field that is too long is never shown.
 fn short(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
